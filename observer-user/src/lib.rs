@@ -1,0 +1,3 @@
+//! The observer: decode, track, classify, count, serve.
+
+pub mod model;

@@ -1,0 +1,3 @@
+//! The `pxe-observer` command.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Harness of the kernel and end-to-end tests.
