@@ -1,2 +1,14 @@
-//! Wire types between kernel and user space; each exists once, here.
+//! Wire types between kernel and user space. Each exists once, here: integers and byte
+//! arrays only, no padding (held by `bytemuck::Pod`), so that any bytes are a valid value.
+//!
+//! Nothing else may live here but these types and the rules that change them.
 #![no_std]
+
+pub use bytemuck::Zeroable;
+
+pub mod conn;
+pub mod event;
+pub mod flow;
+pub mod limits;
+pub mod loss;
+pub mod port;

@@ -1,2 +1,84 @@
+//! The kernel side: counts and stamps. Every program lets every packet pass and writes to
+//! our own maps only; a few events a request go up, none a packet.
+//!
+//! An entry point is one call; what it does is in the module of that name.
 #![no_std]
 #![no_main]
+#![feature(asm_experimental_arch)]
+
+mod adopt;
+mod capture;
+mod clock;
+mod close;
+mod http;
+mod maps;
+mod packet;
+mod pickup;
+mod request;
+mod response;
+mod settings;
+mod sock;
+mod tracepoint;
+mod zeroed;
+
+use aya_ebpf::{
+    macros::{btf_tracepoint, cgroup_skb, tracepoint},
+    programs::{BtfTracePointContext, SkBuffContext, TracePointContext},
+};
+
+/// What cgroup_skb programs return to let the packet go on.
+const PASS: i32 = 1;
+
+/// Every packet that a socket of this host is about to receive.
+#[cgroup_skb]
+fn ingress(ctx: SkBuffContext) -> i32 {
+    let _ = request::on_ingress(&ctx);
+    PASS
+}
+
+/// Every packet that a socket of this host sends.
+#[cgroup_skb]
+fn egress(ctx: SkBuffContext) -> i32 {
+    let _ = response::on_egress(&ctx);
+    PASS
+}
+
+/// `tcp_rcv_space_adjust(sk)`: a process took received bytes.
+#[btf_tracepoint(function = "tcp_rcv_space_adjust")]
+fn recv_btf(ctx: BtfTracePointContext) -> i32 {
+    let _ = pickup::on_recv(&ctx, &tracepoint::BtfSock::of(&ctx));
+    0
+}
+
+/// The same without BTF.
+#[tracepoint]
+fn recv_classic(ctx: TracePointContext) -> u32 {
+    let _ = pickup::on_recv(&ctx, &tracepoint::ClassicSock::of(&ctx));
+    0
+}
+
+/// `tcp_destroy_sock(sk)`: a socket is gone.
+#[btf_tracepoint(function = "tcp_destroy_sock")]
+fn destroy_btf(ctx: BtfTracePointContext) -> i32 {
+    let _ = close::on_destroy(&ctx, &tracepoint::BtfSock::of(&ctx));
+    0
+}
+
+/// The same without BTF.
+#[tracepoint]
+fn destroy_classic(ctx: TracePointContext) -> u32 {
+    let _ = close::on_destroy(&ctx, &tracepoint::ClassicSock::of(&ctx));
+    0
+}
+
+#[cfg(not(test))]
+#[panic_handler]
+fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
+    // Never reached: a path that could panic does not load. A loop, unlike
+    // `unreachable_unchecked`, lets the verifier see one that is.
+    loop {}
+}
+
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

@@ -1,0 +1,16 @@
+//! Every bound of the kernel side, and why it is what it is.
+
+/// Bytes of a head handed over at most; nginx and Apache refuse larger request heads.
+pub const HEAD_MAX: u32 = 8192;
+/// First piece of a head: boot clients' and nginx's heads are under 300 bytes.
+pub const PIECE_SMALL: usize = 512;
+/// The rest of a large head, in one piece.
+pub const PIECE_LARGE: usize = 8192;
+/// Connections to watched ports at one time.
+pub const CONNS: u32 = 65_536;
+/// Connections whose data came before their socket: bounded by the accept queues
+/// (`net.core.somaxconn` is 4096 by default).
+pub const PENDING: u32 = 4_096;
+/// Bytes of the event ring; a power of two. At 10 ms between drains it holds what
+/// about 600,000 requests/s emit.
+pub const RING_BYTES: u32 = 16 << 20;

@@ -1,0 +1,51 @@
+//! Everything the kernel side counts about itself: index = slot of the per-CPU array.
+
+/// What was handed over, and what was lost and why.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counter {
+    /// Events handed over.
+    Events = 0,
+    /// Events that found the ring full.
+    RingFull = 1,
+    /// Connections that found their table full.
+    TableFull = 2,
+    /// Early data that found its table full.
+    PendingOverflow = 3,
+    /// Early data of another connection with the same addresses and ports.
+    PendingCollision = 4,
+    /// Payload on a connection whose request was not seen.
+    JoinedMidway = 5,
+}
+
+impl Counter {
+    /// All of them, in slot order.
+    pub const ALL: [Self; 6] = [
+        Self::Events,
+        Self::RingFull,
+        Self::TableFull,
+        Self::PendingOverflow,
+        Self::PendingCollision,
+        Self::JoinedMidway,
+    ];
+    /// How many slots there are.
+    pub const COUNT: u32 = 6;
+
+    /// The slot.
+    pub const fn slot(self) -> u32 {
+        self as u32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_their_positions() {
+        assert_eq!(Counter::ALL.len(), Counter::COUNT as usize);
+        for (position, counter) in (0u32..).zip(Counter::ALL) {
+            assert_eq!(counter.slot(), position);
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The port table: one byte a port, set by user space, and by the kernel when it learns.
+
+/// TCP on this port is watched for HTTP.
+pub const HTTP: u8 = 1;
+/// UDP on this port is watched for TFTP.
+pub const TFTP: u8 = 2;
+/// Never learned: our own scrape port, or one the user excluded.
+pub const IGNORED: u8 = 4;

@@ -1,0 +1,76 @@
+//! The one way up: a ring buffer that never wakes its reader in the server's context,
+//! unless it is past half full.
+
+use aya_ebpf::{macros::map, maps::RingBuf};
+use observer_common::{
+    conn::Conn,
+    event::Record,
+    limits::RING_BYTES,
+    loss::Counter,
+};
+
+use super::stats;
+
+#[map]
+static EVENTS: RingBuf = RingBuf::with_byte_size(RING_BYTES, 0);
+
+const BPF_RB_NO_WAKEUP: u64 = 1;
+const BPF_RB_FORCE_WAKEUP: u64 = 2;
+const BPF_RB_AVAIL_DATA: u64 = 0;
+const BPF_RB_RING_SIZE: u64 = 1;
+
+/// What an event says besides the connection.
+pub(crate) struct Told {
+    pub(crate) cookie: u64,
+    pub(crate) at_ns: u64,
+    pub(crate) kind: u8,
+    pub(crate) offset: u32,
+}
+
+/// The ring had no room: counted, and the event is lost.
+pub(crate) struct Full {
+    /// The first time on this CPU.
+    pub(crate) first: bool,
+}
+
+/// Hands over one event with what `fill` captures.
+///
+/// `fill` gets the room for captured bytes and returns how many it used.
+#[inline(always)]
+pub(crate) fn emit<const N: usize>(
+    told: &Told,
+    conn: *const Conn,
+    fill: impl FnOnce(*mut [u8; N]) -> u16,
+) -> Result<(), Full> {
+    let Some(mut entry) = EVENTS.reserve::<Record<N>>(0) else {
+        return Err(Full { first: stats::count(Counter::RingFull) });
+    };
+    let record = entry.as_mut_ptr();
+    // SAFETY: the record is ours until it is submitted, and every header field is written;
+    // `conn` is a live map element. The side that does not write a field may read it while
+    // the other writes: each is a machine word and is read on its own.
+    unsafe {
+        let header = &raw mut (*record).header;
+        (*header).cookie = told.cookie;
+        (*header).at_ns = told.at_ns;
+        (*header).offset = told.offset;
+        (*header).kind = told.kind;
+        (*header).reserved = 0;
+        (&raw mut (*header).conn).copy_from_nonoverlapping(conn, 1);
+        (*header).len = fill(&raw mut (*record).data);
+    }
+    entry.submit(wakeup());
+    stats::count(Counter::Events);
+    Ok(())
+}
+
+/// Whether this submit wakes the reader. The size is the map's own: user space may have
+/// made it smaller.
+#[inline(always)]
+fn wakeup() -> u64 {
+    if EVENTS.query(BPF_RB_AVAIL_DATA) > EVENTS.query(BPF_RB_RING_SIZE) / 2 {
+        BPF_RB_FORCE_WAKEUP
+    } else {
+        BPF_RB_NO_WAKEUP
+    }
+}

@@ -1,0 +1,144 @@
+//! The socket behind a tracepoint: one view of it, two ways to read it.
+//!
+//! BTF tracepoints hand over `struct sock *`, whose fields the verifier lets us read
+//! directly; classic ones hand over a record. Neither needs `bpf_probe_read_kernel`, which
+//! lockdown forbids.
+
+use aya_ebpf::{
+    EbpfContext,
+    helpers::generated::bpf_get_socket_cookie,
+    programs::{BtfTracePointContext, TracePointContext},
+};
+use observer_common::conn::Tuple;
+
+use crate::settings::{self, SockCommon};
+
+/// What the programs ask of a traced socket.
+pub(crate) trait TracedSock {
+    /// The local port, in host order; 0 once let go.
+    fn port(&self) -> u16;
+    /// The same number as the packet hooks' cookie.
+    fn cookie(&self) -> u64;
+    /// The two ends, the local one as the server.
+    fn tuple(&self) -> Tuple;
+}
+
+/// `struct sock *`, typed by BTF.
+pub(crate) struct BtfSock(*const u8);
+
+const AF_INET: u16 = 2;
+
+impl BtfSock {
+    #[inline(always)]
+    pub(crate) fn of(ctx: &BtfTracePointContext) -> Self {
+        Self(ctx.arg(0))
+    }
+
+    #[inline(always)]
+    fn read<T>(&self, at: usize) -> T {
+        // SAFETY: a trusted `struct sock *`; the verifier checks offset and size against
+        // the kernel's own types, and a fault reads as 0.
+        unsafe { self.0.add(at).cast::<T>().read_volatile() }
+    }
+
+    #[inline(always)]
+    fn address(&self, v4: bool, v4_at: usize, v6_at: usize) -> [u8; 16] {
+        let words: [u32; 4] = if v4 {
+            [0, 0, 0xffff_u32.to_be(), self.read(v4_at)]
+        } else {
+            [self.read(v6_at), self.read(v6_at + 4), self.read(v6_at + 8), self.read(v6_at + 12)]
+        };
+        bytes(words)
+    }
+}
+
+impl TracedSock for BtfSock {
+    #[inline(always)]
+    fn port(&self) -> u16 {
+        self.read(SockCommon::num())
+    }
+
+    #[inline(always)]
+    fn cookie(&self) -> u64 {
+        // SAFETY: the helper takes the traced socket (5.12 and later).
+        unsafe { bpf_get_socket_cookie(self.0.cast_mut().cast()) }
+    }
+
+    #[inline(always)]
+    fn tuple(&self) -> Tuple {
+        let v4 = self.read::<u16>(SockCommon::family()) == AF_INET;
+        Tuple {
+            client: self.address(v4, SockCommon::daddr(), SockCommon::v6_daddr()),
+            server: self.address(v4, SockCommon::rcv_saddr(), SockCommon::v6_rcv_saddr()),
+            client_port: u16::from_be(self.read(SockCommon::dport())),
+            server_port: self.port(),
+        }
+    }
+}
+
+/// The record of the `tcp_event_sk` class (include/trace/events/tcp.h). Newer kernels put
+/// `family` before the addresses; which it is here, user space reads from tracefs.
+pub(crate) struct ClassicSock(*const u8);
+
+const SPORT: usize = 16;
+const DPORT: usize = 18;
+const SOCK_COOKIE: usize = 64;
+
+impl ClassicSock {
+    #[inline(always)]
+    pub(crate) fn of(ctx: &TracePointContext) -> Self {
+        Self(ctx.as_ptr().cast_const().cast())
+    }
+
+    /// `at` must be a constant: the verifier refuses a moved context pointer.
+    #[inline(always)]
+    fn read<T>(&self, at: usize) -> T {
+        // SAFETY: the record of this tracepoint; the verifier checks the offset.
+        unsafe { self.0.add(at).cast::<T>().read_volatile() }
+    }
+
+    /// Two bytes at a time: no layout aligns the addresses to more.
+    #[inline(always)]
+    fn address(&self, at: usize) -> [u8; 16] {
+        let word = |i: usize| {
+            u32::from(self.read::<u16>(at + i)) | (u32::from(self.read::<u16>(at + i + 2)) << 16)
+        };
+        bytes([word(0), word(4), word(8), word(12)])
+    }
+}
+
+impl TracedSock for ClassicSock {
+    #[inline(always)]
+    fn port(&self) -> u16 {
+        self.read(SPORT)
+    }
+
+    #[inline(always)]
+    fn cookie(&self) -> u64 {
+        self.read(SOCK_COOKIE)
+    }
+
+    #[inline(always)]
+    fn tuple(&self) -> Tuple {
+        let (server, client) = if settings::tcp_event_has_family() {
+            (self.address(30), self.address(46))
+        } else {
+            (self.address(28), self.address(44))
+        };
+        Tuple { client, server, client_port: self.read(DPORT), server_port: self.port() }
+    }
+}
+
+/// Four words as they lie in memory.
+#[inline(always)]
+fn bytes(words: [u32; 4]) -> [u8; 16] {
+    let mut out = [0; 16];
+    let mut i = 0;
+    while i < 4 {
+        let word = words[i].to_ne_bytes();
+        (out[4 * i], out[4 * i + 1], out[4 * i + 2], out[4 * i + 3]) =
+            (word[0], word[1], word[2], word[3]);
+        i += 1;
+    }
+    out
+}

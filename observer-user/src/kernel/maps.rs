@@ -1,0 +1,74 @@
+//! The maps of the programs, typed.
+
+use std::os::fd::{AsRawFd, RawFd};
+
+use anyhow::{Context as _, Result};
+use aya::{
+    Ebpf,
+    maps::{Array, HashMap, Map, MapData, PerCpuArray, RingBuf},
+};
+use observer_common::{
+    conn::{Conn, Tuple},
+    loss::Counter,
+};
+
+/// A wire type as a map's key or value.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+struct Wire<T>(T);
+
+// SAFETY: a transparent wrapper of plain old data without padding.
+unsafe impl<T: bytemuck::Pod> aya::Pod for Wire<T> {}
+
+pub(super) struct Maps {
+    pub(super) events: RingBuf<MapData>,
+    conns: HashMap<MapData, u64, Wire<Conn>>,
+    pending: HashMap<MapData, Wire<Tuple>, Wire<Conn>>,
+    ports: Array<MapData, u8>,
+    stats: PerCpuArray<MapData, u64>,
+}
+
+impl Maps {
+    pub(super) fn take(programs: &mut Ebpf) -> Result<Self> {
+        let mut map = |name: &str| -> Result<Map> {
+            programs.take_map(name).with_context(|| format!("the eBPF object has no map {name}"))
+        };
+        Ok(Self {
+            events: map("EVENTS")?.try_into().context("map EVENTS")?,
+            conns: map("CONNS")?.try_into().context("map CONNS")?,
+            pending: map("PENDING")?.try_into().context("map PENDING")?,
+            ports: map("PORTS")?.try_into().context("map PORTS")?,
+            stats: map("STATS")?.try_into().context("map STATS")?,
+        })
+    }
+
+    pub(super) fn conn(&self, cookie: u64) -> Option<Conn> {
+        self.conns.get(&cookie, 0).ok().map(|value| value.0)
+    }
+
+    pub(super) fn forget_pending(&mut self, tuple: Tuple) {
+        // Absent is what was wanted.
+        let _ = self.pending.remove(&Wire(tuple));
+    }
+
+    pub(super) fn set_port(&mut self, port: u16, flags: u8) -> Result<()> {
+        self.ports.set(u32::from(port), flags, 0).with_context(|| format!("watch port {port}"))
+    }
+
+    pub(super) fn count(&self, counter: Counter) -> u64 {
+        self.stats.get(&counter.slot(), 0).map_or(0, |values| values.iter().sum())
+    }
+
+    pub(super) fn events_fd(&self) -> impl AsRawFd + use<> {
+        Fd(self.events.as_raw_fd())
+    }
+}
+
+/// A descriptor that somebody else keeps open.
+struct Fd(RawFd);
+
+impl AsRawFd for Fd {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0
+    }
+}

@@ -1,0 +1,131 @@
+//! The only room that knows aya: loads the programs, attaches them, reads their maps.
+//!
+//! Invariant: nothing is pinned, and everything attached hangs on a file descriptor of this
+//! process, so nothing outlives it however it dies.
+
+mod btf;
+mod cgroup;
+mod maps;
+mod preflight;
+mod probes;
+mod tracefs;
+
+use anyhow::{Context as _, Result};
+use aya::{Ebpf, EbpfLoader};
+use aya_log::EbpfLogger;
+use observer_common::{
+    conn::{Conn, Tuple},
+    loss::Counter,
+    port,
+};
+
+pub use self::preflight::check as preflight;
+pub use self::probes::{Hook, Probe};
+use self::maps::Maps;
+
+/// What is decided before the programs load.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// TCP ports watched from the start.
+    pub http_ports: Vec<u16>,
+    /// UDP ports where TFTP requests arrive.
+    pub tftp_ports: Vec<u16>,
+    /// TCP ports never watched.
+    pub ignored_ports: Vec<u16>,
+    /// Whether a listener's first packet makes its port a watched one.
+    pub learn_ports: bool,
+}
+
+/// The loaded and attached programs.
+pub struct Kernel {
+    maps: Maps,
+    probes: Vec<Probe>,
+    logger: Option<EbpfLogger<&'static dyn log::Log>>,
+    /// Holds the links: dropped, everything is detached.
+    _programs: Ebpf,
+}
+
+impl Kernel {
+    /// Loads and attaches. A required hook that cannot attach is an error that names it; an
+    /// optional one is a [`Probe`] that says why.
+    pub fn attach(settings: &Settings) -> Result<Self> {
+        let types = btf::KernelTypes::read();
+        let records = tracefs::tcp_event_layout();
+        let mut loader = EbpfLoader::new();
+        let learn_ports = u8::from(settings.learn_ports);
+        loader.override_global("LEARN_PORTS", &learn_ports, true);
+        let has_family = u8::from(matches!(records, Ok(tracefs::TcpEvent::WithFamily)));
+        loader.override_global("TCP_EVENT_HAS_FAMILY", &has_family, true);
+        if let Ok(types) = &types {
+            for (name, offset) in types.offsets() {
+                loader.override_global(name, offset, true);
+            }
+        }
+        let mut programs = loader.load(OBJECT).context("load the eBPF object")?;
+        let mut maps = Maps::take(&mut programs)?;
+        set_ports(&mut maps, settings)?;
+        // Diagnostics are a convenience: without them everything works.
+        let logger = EbpfLogger::init(&mut programs)
+            .inspect_err(|error| tracing::debug!(%error, "no kernel-side diagnostics"))
+            .ok();
+        let probes = probes::attach(&mut programs, &cgroup::root()?, types, records)?;
+        Ok(Self { maps, probes, logger, _programs: programs })
+    }
+
+    /// Takes every event out of the ring, oldest first; returns how many there were.
+    pub fn drain(&mut self, mut take: impl FnMut(&[u8])) -> u64 {
+        let mut events = 0;
+        while let Some(record) = self.maps.events.next() {
+            take(&record);
+            events += 1;
+        }
+        events
+    }
+
+    /// The kernel's entry of a live connection.
+    pub fn conn(&self, cookie: u64) -> Option<Conn> {
+        self.maps.conn(cookie)
+    }
+
+    /// Forgets early data that no socket claimed.
+    pub fn forget_pending(&mut self, tuple: Tuple) {
+        self.maps.forget_pending(tuple);
+    }
+
+    /// One of the programs' own counts, over all CPUs.
+    pub fn count(&self, counter: Counter) -> u64 {
+        self.maps.count(counter)
+    }
+
+    /// What is attached, and what is not and why.
+    pub fn probes(&self) -> &[Probe] {
+        &self.probes
+    }
+
+    /// Passes the programs' own diagnostics on to the log.
+    pub fn flush_diagnostics(&mut self) {
+        if let Some(logger) = &mut self.logger {
+            logger.flush();
+        }
+    }
+
+    /// The ring, to be told when it is more than half full.
+    pub fn ring(&self) -> impl std::os::fd::AsRawFd + '_ {
+        self.maps.events_fd()
+    }
+}
+
+fn set_ports(maps: &mut Maps, settings: &Settings) -> Result<()> {
+    let flagged = |ports: &[u16], flag| ports.iter().map(move |port| (*port, flag)).collect::<Vec<_>>();
+    let mut table = flagged(&settings.http_ports, port::HTTP);
+    table.extend(flagged(&settings.tftp_ports, port::TFTP));
+    table.extend(flagged(&settings.ignored_ports, port::IGNORED));
+    for (number, _) in &table {
+        let flags = table.iter().filter(|(other, _)| other == number).fold(0, |all, (_, flag)| all | flag);
+        maps.set_port(*number, flags)?;
+    }
+    Ok(())
+}
+
+/// The programs, built by the build script.
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/observer-ebpf"));

@@ -1,0 +1,167 @@
+//! Which hooks there are, which of them we cannot do without, and how each attaches.
+
+use std::os::fd::AsFd;
+
+use anyhow::{Context as _, Result, anyhow};
+use aya::{
+    Ebpf,
+    programs::{
+        BtfTracePoint, CgroupAttachMode, CgroupSkb, CgroupSkbAttachType, Program, ProgramError, TracePoint,
+    },
+};
+
+use super::{btf::KernelTypes, tracefs::TcpEvent};
+
+/// A hook, as metrics name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hook {
+    /// cgroup_skb on the root cgroup, incoming.
+    Ingress,
+    /// cgroup_skb on the root cgroup, outgoing.
+    Egress,
+    /// tcp_rcv_space_adjust.
+    Recv,
+    /// tcp_destroy_sock.
+    Destroy,
+}
+
+impl Hook {
+    /// The name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ingress => "ingress",
+            Self::Egress => "egress",
+            Self::Recv => "recv",
+            Self::Destroy => "destroy",
+        }
+    }
+
+    /// What is not known without an optional hook.
+    fn without(self) -> &'static str {
+        match self {
+            Self::Ingress | Self::Egress => "nothing is observed",
+            Self::Recv => "the wait for the server process is not observed",
+            Self::Destroy => "ends of connections are seen by their packets only",
+        }
+    }
+}
+
+/// A hook and how it came out.
+#[derive(Debug)]
+pub struct Probe {
+    /// The hook.
+    pub hook: Hook,
+    /// The program that is attached, or why none is.
+    pub attached: Result<&'static str>,
+}
+
+/// Attaches all hooks: the packet hooks or an error, the tracepoints as well as they go.
+pub(super) fn attach(
+    programs: &mut Ebpf,
+    cgroup: &impl AsFd,
+    types: Result<KernelTypes>,
+    records: Result<TcpEvent>,
+) -> Result<Vec<Probe>> {
+    let mut probes = Vec::new();
+    for (hook, direction) in
+        [(Hook::Ingress, CgroupSkbAttachType::Ingress), (Hook::Egress, CgroupSkbAttachType::Egress)]
+    {
+        packet_hook(programs, hook.name(), cgroup, direction)?;
+        probes.push(Probe { hook, attached: Ok(hook.name()) });
+    }
+    for tracepoint in &TRACEPOINTS {
+        probes.push(Probe { hook: tracepoint.hook, attached: tracepoint.attach(programs, &types, &records) });
+    }
+    for Probe { hook, attached } in &probes {
+        match attached {
+            Ok(program) => tracing::debug!(hook = hook.name(), program, "attached"),
+            Err(error) => tracing::warn!(hook = hook.name(), "not attached, {}: {error:#}", hook.without()),
+        }
+    }
+    Ok(probes)
+}
+
+fn packet_hook(
+    programs: &mut Ebpf,
+    name: &str,
+    cgroup: &impl AsFd,
+    direction: CgroupSkbAttachType,
+) -> Result<()> {
+    let program: &mut CgroupSkb = program(programs, name)?;
+    program.load().with_context(|| format!("load cgroup_skb/{name}"))?;
+    // A bpf_link is always one of many; AllowMultiple on top of it is refused.
+    program
+        .attach(cgroup.as_fd(), direction, CgroupAttachMode::Single)
+        .with_context(|| format!("attach cgroup_skb/{name} to the root cgroup"))?;
+    Ok(())
+}
+
+/// A tracepoint with a program for each way to attach.
+struct Tracepoint {
+    hook: Hook,
+    name: &'static str,
+    btf: &'static str,
+    classic: &'static str,
+}
+
+const TRACEPOINTS: [Tracepoint; 2] = [
+    Tracepoint { hook: Hook::Recv, name: "tcp_rcv_space_adjust", btf: "recv_btf", classic: "recv_classic" },
+    Tracepoint { hook: Hook::Destroy, name: "tcp_destroy_sock", btf: "destroy_btf", classic: "destroy_classic" },
+];
+
+impl Tracepoint {
+    /// By BTF, which needs no tracefs and runs under lockdown; else the classic way.
+    fn attach(
+        &self,
+        programs: &mut Ebpf,
+        types: &Result<KernelTypes>,
+        records: &Result<TcpEvent>,
+    ) -> Result<&'static str> {
+        let by_btf = types
+            .as_ref()
+            .map_err(|error| anyhow!("{error:#}"))
+            .and_then(|types| self.attach_btf(programs, types));
+        let Err(by_btf) = by_btf else { return Ok(self.btf) };
+        let classic = records
+            .as_ref()
+            .map_err(|error| anyhow!("{error:#}"))
+            .and_then(|_| self.attach_classic(programs));
+        match classic {
+            Ok(()) => Ok(self.classic),
+            Err(classic) => Err(anyhow!(
+                "tracepoint {}: as BTF tracepoint: {by_btf:#}; as classic one: {classic:#}",
+                self.name
+            )),
+        }
+    }
+
+    fn attach_btf(&self, programs: &mut Ebpf, types: &KernelTypes) -> Result<()> {
+        let program: &mut BtfTracePoint = program(programs, self.btf)?;
+        program.load(self.name, &types.btf).map_err(brief)?;
+        program.attach().context("attach")?;
+        Ok(())
+    }
+
+    fn attach_classic(&self, programs: &mut Ebpf) -> Result<()> {
+        let program: &mut TracePoint = program(programs, self.classic)?;
+        program.load().map_err(brief)?;
+        program.attach("tcp", self.name).context("attach")?;
+        Ok(())
+    }
+}
+
+fn program<'a, P>(programs: &'a mut Ebpf, name: &str) -> Result<P>
+where
+    P: TryFrom<&'a mut Program, Error = ProgramError>,
+{
+    let program = programs.program_mut(name).with_context(|| format!("the eBPF object has no program {name}"))?;
+    program.try_into().with_context(|| format!("program {name}"))
+}
+
+/// A refusal with the verifier's last line instead of all of them.
+fn brief(error: ProgramError) -> anyhow::Error {
+    let ProgramError::LoadError { io_error, verifier_log } = &error else { return error.into() };
+    let log = verifier_log.to_string();
+    let last = log.lines().rev().find(|line| !line.trim().is_empty() && !line.starts_with("processed"));
+    anyhow!("load: {io_error}: {}", last.unwrap_or("the verifier said nothing"))
+}
