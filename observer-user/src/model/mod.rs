@@ -1,1 +1,10 @@
 //! The pure core: no I/O, no clock, no tokio; time is an argument.
+//!
+//! Kernel events go in, [facts](fact) come out, and everything else (metrics, live view,
+//! verdict) consumes facts.
+
+pub mod event;
+pub mod fact;
+pub mod http;
+pub mod loss;
+pub mod track;

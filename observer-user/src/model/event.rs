@@ -1,0 +1,61 @@
+//! A ring record, understood.
+
+use observer_common::event::{self as wire, Header};
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A request's first bytes.
+    Request,
+    /// More of a request's head.
+    RequestMore,
+    /// A response's first bytes.
+    Response,
+    /// More of a response's head.
+    ResponseMore,
+    /// Early data found its socket.
+    Adopted,
+    /// The socket is gone.
+    Closed,
+}
+
+/// An event of the kernel side.
+#[derive(Clone, Copy, Debug)]
+pub struct Event<'a> {
+    /// What happened.
+    pub kind: Kind,
+    /// The fixed part.
+    pub header: Header,
+    /// The captured bytes.
+    pub data: &'a [u8],
+}
+
+impl<'a> Event<'a> {
+    /// Reads a ring record; `None` if it is none of ours.
+    pub fn decode(record: &'a [u8]) -> Option<Self> {
+        let (header, data) = Header::split(record)?;
+        let kind = match header.kind {
+            wire::REQUEST => Kind::Request,
+            wire::REQUEST_MORE => Kind::RequestMore,
+            wire::RESPONSE => Kind::Response,
+            wire::RESPONSE_MORE => Kind::ResponseMore,
+            wire::ADOPTED => Kind::Adopted,
+            wire::CLOSED => Kind::Closed,
+            _ => return None,
+        };
+        Some(Self { kind, header, data })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_kind_is_none_of_ours() {
+        for kind in [0, wire::CLOSED + 1, u8::MAX] {
+            let header = Header { kind, ..Header::default() };
+            assert!(Event::decode(bytemuck::bytes_of(&header)).is_none(), "{kind}");
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Every way of losing something, counted by reason.
+
+/// Why something is not in the numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Loss {
+    /// The event ring was full.
+    RingFull,
+    /// The connection table was full.
+    TableFull,
+    /// The table of early data was full.
+    PendingOverflow,
+    /// Two connections with the same addresses and ports had early data.
+    PendingCollision,
+    /// A head went on beyond what is handed over: its exchange counts, its framing is unknown.
+    HeadTruncated,
+    /// A request was under way when we came.
+    JoinedMidway,
+    /// Requests sent without waiting for the answers.
+    PipelinedOpaque,
+    /// A ring record or a head that could not be read.
+    Undecodable,
+    /// An exchange whose end was never told.
+    Swept,
+}
+
+impl Loss {
+    /// All of them, in order.
+    pub const ALL: [Self; 9] = [
+        Self::RingFull,
+        Self::TableFull,
+        Self::PendingOverflow,
+        Self::PendingCollision,
+        Self::HeadTruncated,
+        Self::JoinedMidway,
+        Self::PipelinedOpaque,
+        Self::Undecodable,
+        Self::Swept,
+    ];
+
+    /// The label value.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::RingFull => "ring_full",
+            Self::TableFull => "table_full",
+            Self::PendingOverflow => "pending_overflow",
+            Self::PendingCollision => "pending_collision",
+            Self::HeadTruncated => "head_truncated",
+            Self::JoinedMidway => "joined_midway",
+            Self::PipelinedOpaque => "pipelined_opaque",
+            Self::Undecodable => "undecodable",
+            Self::Swept => "swept",
+        }
+    }
+}

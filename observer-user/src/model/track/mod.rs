@@ -1,0 +1,183 @@
+//! From kernel events to facts. Sans I/O: an event and the state give a new state and facts.
+//!
+//! Invariant: every request whose first line was seen ends as exactly one of: a fact
+//! [`Fact::Ended`], a counted [`Fact::Lost`], or an exchange still in flight.
+
+mod assembly;
+mod connection;
+mod exchange;
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use observer_common::{
+    conn::{Conn, Tuple},
+    limits,
+};
+
+use self::connection::Connection;
+use super::{
+    classify::{Classifier, Endpoint, MAX_ENDPOINTS},
+    event::{Event, Kind},
+    fact::Fact,
+    loss::Loss,
+};
+
+/// How long early data may wait for its socket: longer than any SYN-ACK is repeated.
+const EARLY_DATA_NS: u64 = 120_000_000_000;
+/// The kernel's tables bound ours; more can only be what we were not told the end of.
+const CONNECTIONS: usize = (limits::CONNS + limits::PENDING) as usize;
+
+/// By what a connection is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Key {
+    /// Its socket's cookie.
+    Socket(u64),
+    /// Its addresses and ports, before it has a socket of its own.
+    Early(Tuple),
+}
+
+impl Key {
+    fn of(cookie: u64, tuple: Tuple) -> Self {
+        if cookie == 0 { Self::Early(tuple) } else { Self::Socket(cookie) }
+    }
+}
+
+/// Every live connection with its exchange.
+pub struct Tracker {
+    classifier: Arc<Classifier>,
+    connections: HashMap<Key, Connection>,
+    /// Answered in this drain and not complete: most are by the end of it.
+    fresh: Vec<u64>,
+    /// Answered before and not complete: long responses.
+    long: HashSet<u64>,
+}
+
+impl Tracker {
+    /// A tracker that knows of no connection.
+    pub fn new(classifier: Arc<Classifier>) -> Self {
+        Self { classifier, connections: HashMap::new(), fresh: Vec::new(), long: HashSet::new() }
+    }
+
+    /// Takes a kernel event.
+    pub fn on_event(&mut self, event: &Event<'_>, facts: &mut Vec<Fact>) {
+        let conn = &event.header.conn;
+        let cookie = event.header.cookie;
+        match event.kind {
+            Kind::Request => self.on_request(event, facts),
+            Kind::RequestMore => {
+                if let Some(connection) = self.connections.get_mut(&Key::of(cookie, conn.tuple)) {
+                    connection.on_request_more(event, &self.classifier, facts);
+                }
+            }
+            Kind::Response | Kind::ResponseMore => self.on_response(event, facts),
+            Kind::Adopted => self.on_adopted(cookie, conn.tuple),
+            Kind::Closed => self.on_closed(cookie, conn, facts),
+        }
+    }
+
+    /// Takes the kernel's entry of a connection that [`Self::due`] named; `None` if the kernel
+    /// has none any more.
+    pub fn on_entry(&mut self, cookie: u64, entry: Option<&Conn>, facts: &mut Vec<Fact>) {
+        self.long.remove(&cookie);
+        let Some(connection) = self.connections.get_mut(&Key::Socket(cookie)) else { return };
+        match entry {
+            Some(conn) if connection.on_progress(conn, facts) => {}
+            Some(_) => {
+                self.long.insert(cookie);
+            }
+            // Its end was told, and is still in the ring, or was lost.
+            None => {
+                self.long.insert(cookie);
+            }
+        }
+    }
+
+    /// The connections whose entries are wanted now: those answered since the last call, or
+    /// all that are not complete.
+    pub fn due(&mut self, all: bool) -> Vec<u64> {
+        let mut due = std::mem::take(&mut self.fresh);
+        if all {
+            due.extend(self.long.iter().copied());
+        }
+        due
+    }
+
+    /// Gives up what nothing more will be heard of: early data that no socket claimed
+    /// (returned, for the kernel to forget it too), and connections that `alive` denies.
+    pub fn sweep(&mut self, now_ns: u64, alive: impl Fn(u64) -> bool, facts: &mut Vec<Fact>) -> Vec<Tuple> {
+        let mut unclaimed = Vec::new();
+        self.connections.retain(|key, connection| {
+            let keep = match key {
+                Key::Early(tuple) => {
+                    let waits = now_ns.saturating_sub(connection.last_ns()) < EARLY_DATA_NS;
+                    if !waits {
+                        unclaimed.push(*tuple);
+                    }
+                    waits
+                }
+                Key::Socket(cookie) => alive(*cookie),
+            };
+            if !keep {
+                connection.give_up(Loss::Swept, facts);
+            }
+            keep
+        });
+        self.long.retain(|cookie| self.connections.contains_key(&Key::Socket(*cookie)));
+        unclaimed
+    }
+
+    /// Requests in flight by endpoint: derived from the live table, so never negative.
+    pub fn in_flight(&self) -> [u64; MAX_ENDPOINTS] {
+        let mut counts = [0; MAX_ENDPOINTS];
+        for endpoint in self.connections.values().filter_map(Connection::in_flight) {
+            if let Some(count) = counts.get_mut(Endpoint::index(endpoint)) {
+                *count += 1;
+            }
+        }
+        counts
+    }
+
+    /// How many connections are known.
+    pub fn connections(&self) -> usize {
+        self.connections.len()
+    }
+
+    fn on_request(&mut self, event: &Event<'_>, facts: &mut Vec<Fact>) {
+        let key = Key::of(event.header.cookie, event.header.conn.tuple);
+        if !self.connections.contains_key(&key) && self.connections.len() >= CONNECTIONS {
+            facts.push(Fact::Lost(Loss::TableFull));
+            return;
+        }
+        self.long.remove(&event.header.cookie);
+        let connection = self.connections.entry(key).or_default();
+        connection.on_request(event, &self.classifier, facts);
+    }
+
+    fn on_response(&mut self, event: &Event<'_>, facts: &mut Vec<Fact>) {
+        let cookie = event.header.cookie;
+        let Some(connection) = self.connections.get_mut(&Key::Socket(cookie)) else { return };
+        if connection.on_response(event, facts) {
+            self.fresh.push(cookie);
+        }
+    }
+
+    fn on_adopted(&mut self, cookie: u64, tuple: Tuple) {
+        if let Some(mut connection) = self.connections.remove(&Key::Early(tuple)) {
+            connection.adopted(cookie);
+            self.connections.insert(Key::Socket(cookie), connection);
+        }
+    }
+
+    fn on_closed(&mut self, cookie: u64, conn: &Conn, facts: &mut Vec<Fact>) {
+        self.long.remove(&cookie);
+        if let Some(mut connection) = self.connections.remove(&Key::Socket(cookie)) {
+            connection.on_closed(conn, facts);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
