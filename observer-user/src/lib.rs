@@ -1,4 +1,15 @@
 //! The observer: decode, track, classify, count, serve.
+//!
+//! Every effect has one room: only `kernel` knows aya, only `metrics` prometheus-client, only
+//! `http` the HTTP server, only `diag` procfs. `model` is pure. `daemon` puts them together.
 
-pub mod model;
+pub mod cli;
+pub mod config;
+pub mod daemon;
+pub mod diag;
+pub mod health;
+pub mod http;
 pub mod kernel;
+pub mod metrics;
+pub mod model;
+pub mod observer;

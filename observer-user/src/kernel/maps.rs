@@ -1,7 +1,5 @@
 //! The maps of the programs, typed.
 
-use std::os::fd::{AsRawFd, RawFd};
-
 use anyhow::{Context as _, Result};
 use aya::{
     Ebpf,
@@ -57,18 +55,5 @@ impl Maps {
 
     pub(super) fn count(&self, counter: Counter) -> u64 {
         self.stats.get(&counter.slot(), 0).map_or(0, |values| values.iter().sum())
-    }
-
-    pub(super) fn events_fd(&self) -> impl AsRawFd + use<> {
-        Fd(self.events.as_raw_fd())
-    }
-}
-
-/// A descriptor that somebody else keeps open.
-struct Fd(RawFd);
-
-impl AsRawFd for Fd {
-    fn as_raw_fd(&self) -> RawFd {
-        self.0
     }
 }

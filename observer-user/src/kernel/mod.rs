@@ -10,6 +10,11 @@ mod preflight;
 mod probes;
 mod tracefs;
 
+use std::{
+    io,
+    os::fd::{AsFd as _, OwnedFd},
+};
+
 use anyhow::{Context as _, Result};
 use aya::{Ebpf, EbpfLoader};
 use aya_log::EbpfLogger;
@@ -18,6 +23,7 @@ use observer_common::{
     loss::Counter,
     port,
 };
+use tokio::io::{Interest, unix::AsyncFd};
 
 pub use self::preflight::check as preflight;
 pub use self::probes::{Hook, Probe};
@@ -109,9 +115,11 @@ impl Kernel {
         }
     }
 
-    /// The ring, to be told when it is more than half full.
-    pub fn ring(&self) -> impl std::os::fd::AsRawFd + '_ {
-        self.maps.events_fd()
+    /// The ring, to be awaited: it wakes its reader only when it is more than half full.
+    pub fn ring(&self) -> io::Result<AsyncFd<OwnedFd>> {
+        let ring = self.maps.events.as_fd().try_clone_to_owned()?;
+        // SAFETY: an owned descriptor is open, and the same, for as long as it lives.
+        Ok(unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) }?)
     }
 }
 

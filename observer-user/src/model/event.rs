@@ -3,7 +3,7 @@
 use observer_common::event::{self as wire, Header};
 
 /// What happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// A request's first bytes.
     Request,
@@ -17,6 +17,30 @@ pub enum Kind {
     Adopted,
     /// The socket is gone.
     Closed,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Request,
+        Self::RequestMore,
+        Self::Response,
+        Self::ResponseMore,
+        Self::Adopted,
+        Self::Closed,
+    ];
+
+    /// The label value.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::RequestMore => "request_more",
+            Self::Response => "response",
+            Self::ResponseMore => "response_more",
+            Self::Adopted => "adopted",
+            Self::Closed => "closed",
+        }
+    }
 }
 
 /// An event of the kernel side.

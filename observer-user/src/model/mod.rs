@@ -3,6 +3,7 @@
 //! Kernel events go in, [facts](fact) come out, and everything else (metrics, live view,
 //! verdict) consumes facts.
 
+pub mod classify;
 pub mod event;
 pub mod fact;
 pub mod http;

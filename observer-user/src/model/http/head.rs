@@ -176,9 +176,9 @@ mod tests {
         let line = b"GET /boot/x HTTP/1.1\r\n".len();
         for end in 0..whole.len() {
             let read = read_request(&whole[..end]);
-            if end < line - 1 {
+            if end < line - 2 {
                 assert_eq!(read, Read::Incomplete, "{end}");
-            } else if end >= line {
+            } else {
                 let head = RequestHead { method: Method::Get, target: b"/boot/x", body: None };
                 assert_eq!(read, Read::FirstLine(head), "{end}");
             }

@@ -23,12 +23,13 @@ impl Assembly {
             return;
         }
         self.append(offset, piece);
-        while let Some(next) = self.early.first_entry() {
-            if *next.key() > self.end() {
-                break;
+        let reached = |bytes: &Vec<u8>, early: &BTreeMap<u32, _>| {
+            early.keys().next().is_some_and(|next| *next as usize <= bytes.len())
+        };
+        while reached(&self.bytes, &self.early) {
+            if let Some((offset, piece)) = self.early.pop_first() {
+                self.append(offset, &piece);
             }
-            let (offset, piece) = next.remove_entry();
-            self.append(offset, &piece);
         }
     }
 
@@ -42,7 +43,7 @@ impl Assembly {
         self.end() >= HEAD_MAX
     }
 
-    /// Drops an interim response's head from the front; returns how far the rest moved.
+    /// Drops an interim response's head from the front.
     pub(super) fn skip(&mut self, len: usize) {
         self.bytes.drain(..len.min(self.bytes.len()));
     }
@@ -83,7 +84,8 @@ mod tests {
             let repeated = pieces[0];
             pieces.push(repeated);
             let turns = usize::try_from(order % 97).expect("small");
-            pieces.rotate_left(turns % pieces.len());
+            let turns = turns % pieces.len();
+            pieces.rotate_left(turns);
             if order % 2 == 0 {
                 pieces.reverse();
             }

@@ -1,0 +1,80 @@
+//! The command line, as typed.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Sees which boot surface saturates and who is waited for, from the kernel.
+#[derive(Debug, Parser)]
+#[command(name = "pxe-observer", version, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Observe, and serve the metrics, until stopped.
+    Run(RunArgs),
+}
+
+/// A built-in set of endpoints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Profile {
+    /// The 13 boot stages, for any provisioner.
+    Generic,
+    /// The eight endpoints of Dragonfly.
+    Dragonfly,
+}
+
+/// How much is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogLevel {
+    /// What stops us.
+    Error,
+    /// What we do without.
+    Warn,
+    /// Changes of state.
+    Info,
+    /// Each step.
+    Debug,
+}
+
+/// `pxe-observer run`.
+#[derive(Args, Clone, Debug)]
+pub struct RunArgs {
+    /// Address to serve /metrics on; may be given more than once. Without it, port 10069 on
+    /// every address.
+    #[arg(long = "web.listen-address", value_name = "ADDR:PORT")]
+    pub listen: Vec<SocketAddr>,
+    /// TCP port to watch for HTTP; may be given more than once. Without it, every listening
+    /// port that is not bound to loopback only.
+    #[arg(long = "http-port", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub http_ports: Vec<u16>,
+    /// UDP port where TFTP requests arrive; may be given more than once.
+    #[arg(long = "tftp-port", value_name = "N", default_values_t = [69], value_parser = clap::value_parser!(u16).range(1..))]
+    pub tftp_ports: Vec<u16>,
+    /// Endpoints to aggregate into.
+    #[arg(long, value_enum, default_value_t = Profile::Generic, conflicts_with = "rules")]
+    pub profile: Profile,
+    /// Endpoints of your own: a TOML file.
+    #[arg(long, value_name = "FILE")]
+    pub rules: Option<PathBuf>,
+    /// How much to log, to standard error.
+    #[arg(long, value_enum, default_value_t = LogLevel::Info)]
+    pub log_level: LogLevel,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,42 @@
+//! The configuration, validated: after this nothing is parsed again.
+
+use std::{fs, net::SocketAddr, sync::Arc};
+
+use anyhow::{Context as _, Result};
+
+use crate::{
+    cli::{Profile, RunArgs},
+    model::classify::Classifier,
+};
+
+/// What `run` runs with.
+pub struct Config {
+    /// Where to serve metrics; empty for the default.
+    pub listen: Vec<SocketAddr>,
+    /// TCP ports to watch; empty to learn them.
+    pub http_ports: Vec<u16>,
+    /// UDP ports of TFTP servers.
+    pub tftp_ports: Vec<u16>,
+    /// The active endpoints.
+    pub classifier: Arc<Classifier>,
+}
+
+impl Config {
+    /// Reads what the arguments name and checks all of it.
+    pub fn from_args(args: &RunArgs) -> Result<Self> {
+        let classifier = match (&args.rules, args.profile) {
+            (Some(path), _) => {
+                let text = fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
+                Classifier::from_toml(&text).with_context(|| format!("rules file {}", path.display()))?
+            }
+            (None, Profile::Generic) => Classifier::generic(),
+            (None, Profile::Dragonfly) => Classifier::dragonfly(),
+        };
+        Ok(Self {
+            listen: args.listen.clone(),
+            http_ports: args.http_ports.clone(),
+            tftp_ports: args.tftp_ports.clone(),
+            classifier: Arc::new(classifier),
+        })
+    }
+}

@@ -1,0 +1,150 @@
+//! The composition root: binds, attaches, serves, and ends in the reverse order.
+
+use std::{
+    future::Future,
+    io::ErrorKind,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result};
+use prometheus_client::registry::Registry;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::{mpsc, watch},
+    time::timeout,
+};
+
+use crate::{
+    config::Config,
+    diag, http,
+    health::Health,
+    kernel::{self, Kernel, Settings},
+    metrics::Metrics,
+    model::track::Tracker,
+    observer::Observer,
+};
+
+/// Default port of the scrape endpoint.
+pub const PORT: u16 = 10_069;
+/// What connections under way get when we stop.
+const LAST_ANSWERS: Duration = Duration::from_millis(500);
+/// Scrapes that wait for the observer at once; the server has no more connections.
+const SCRAPES: usize = 64;
+
+/// Observes until SIGINT or SIGTERM.
+pub async fn run(config: Config) -> Result<()> {
+    // First, so that no signal ends us without a last drain.
+    let stop = stop_signal()?;
+    kernel::preflight()?;
+    let listeners = bind(&config.listen)?;
+    let addresses = addresses(&listeners)?;
+    let settings = settings(&config, &addresses);
+    let kernel = Kernel::attach(&settings)?;
+    announce(&addresses, &settings);
+
+    let mut registry = Registry::default();
+    let metrics = Metrics::register(&mut registry, config.classifier.endpoints());
+    let health = Arc::new(Health::default());
+    let (scrapes, asked) = mpsc::channel(SCRAPES);
+    let app = http::App { registry: Arc::new(registry), health: Arc::clone(&health), scrapes };
+    let (stop_serving, stopped) = watch::channel(false);
+    let server = tokio::spawn(http::serve(asynchronous(listeners)?, http::router(app), stopped));
+
+    let observer = Observer::new(kernel, Tracker::new(config.classifier), metrics, health);
+    let observed = tokio::spawn(observer.run(asked, stop)).await.context("the observer task panicked")?;
+    stop_serving.send_replace(true);
+    if timeout(LAST_ANSWERS, server).await.is_err() {
+        tracing::debug!("a connection did not end in time");
+    }
+    observed.context("watch the event ring")?;
+    tracing::info!("stopped; nothing is attached any more");
+    Ok(())
+}
+
+fn stop_signal() -> Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("handle SIGINT")?;
+    let mut terminate = signal(SignalKind::terminate()).context("handle SIGTERM")?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
+            _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
+        }
+    })
+}
+
+/// Binds what was asked for, or the default port on all addresses of both families.
+fn bind(asked: &[SocketAddr]) -> Result<Vec<TcpListener>> {
+    if !asked.is_empty() {
+        return asked.iter().map(|address| bind_one(*address)).collect();
+    }
+    let both = SocketAddr::from((Ipv6Addr::UNSPECIFIED, PORT));
+    match TcpListener::bind(both) {
+        Ok(listener) => Ok(vec![listener]),
+        Err(error) if error.kind() == ErrorKind::AddrInUse => Err(in_use(both)).context(error),
+        // IPv6 is off.
+        Err(_) => Ok(vec![bind_one(SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT)))?]),
+    }
+}
+
+fn bind_one(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).map_err(|error| match error.kind() {
+        ErrorKind::AddrInUse => in_use(address),
+        _ => anyhow::Error::new(error).context(format!("listen on {address}")),
+    })
+}
+
+fn in_use(address: SocketAddr) -> anyhow::Error {
+    anyhow::anyhow!(
+        "{address} is in use by another process: stop it, or choose another address with --web.listen-address"
+    )
+}
+
+fn addresses(listeners: &[TcpListener]) -> Result<Vec<SocketAddr>> {
+    listeners.iter().map(|listener| listener.local_addr().context("read the bound address")).collect()
+}
+
+fn asynchronous(listeners: Vec<TcpListener>) -> Result<Vec<tokio::net::TcpListener>> {
+    let convert = |listener: TcpListener| {
+        listener.set_nonblocking(true)?;
+        tokio::net::TcpListener::from_std(listener)
+    };
+    listeners.into_iter().map(|listener| convert(listener).context("serve a listener")).collect()
+}
+
+/// Pinned ports and only they, or what listens now and what will.
+fn settings(config: &Config, own: &[SocketAddr]) -> Settings {
+    let own: Vec<u16> = own.iter().map(SocketAddr::port).collect();
+    let learn_ports = config.http_ports.is_empty();
+    let listening = || {
+        diag::listening_ports().unwrap_or_else(|error| {
+            tracing::warn!("ports are learned from their first packet only: {error:#}");
+            Vec::new()
+        })
+    };
+    let mut http_ports = if learn_ports { listening() } else { config.http_ports.clone() };
+    http_ports.retain(|port| !own.contains(port));
+    Settings { http_ports, tftp_ports: config.tftp_ports.clone(), ignored_ports: own, learn_ports }
+}
+
+fn announce(addresses: &[SocketAddr], settings: &Settings) {
+    for address in addresses {
+        tracing::info!("metrics at http://{}/metrics", reachable(*address));
+    }
+    let ports = settings.http_ports.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
+    match (settings.learn_ports, ports.as_str()) {
+        (true, "") => tracing::info!("watching HTTP on every port as it begins to listen; none does yet"),
+        (true, ports) => tracing::info!("watching HTTP on ports {ports}, and on others as they begin to listen"),
+        (false, ports) => tracing::info!("watching HTTP on ports {ports} only"),
+    }
+}
+
+/// An address that a person can open where the bound one means all of them.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, address.port()))
+    } else {
+        address
+    }
+}

@@ -1,0 +1,5 @@
+//! What the host says of its sockets.
+
+mod listeners;
+
+pub use self::listeners::listening_ports;

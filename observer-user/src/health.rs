@@ -1,0 +1,54 @@
+//! Whether the observer does its work: a latch that the drain sets and that goes stale.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// Events are drained every 10 ms; this long without is a fault, not a late tick.
+const STALE: Duration = Duration::from_secs(5);
+
+/// When events were last drained; never, at first.
+#[derive(Debug, Default)]
+pub struct Health {
+    last_drain_ns: AtomicU64,
+}
+
+impl Health {
+    /// Events were drained just now.
+    pub fn drained(&self) {
+        self.last_drain_ns.store(monotonic_ns(), Ordering::Relaxed);
+    }
+
+    /// True while events are being drained.
+    pub fn is_draining(&self) -> bool {
+        is_fresh(self.last_drain_ns.load(Ordering::Relaxed), monotonic_ns())
+    }
+}
+
+fn is_fresh(last_ns: u64, now_ns: u64) -> bool {
+    last_ns != 0 && u128::from(now_ns.saturating_sub(last_ns)) < STALE.as_nanos()
+}
+
+/// `CLOCK_MONOTONIC`, the clock of the kernel side's stamps.
+pub fn monotonic_ns() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
+    let nanoseconds = u64::try_from(now.tv_nsec).unwrap_or(0);
+    seconds * 1_000_000_000 + nanoseconds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_goes_stale() {
+        let second = 1_000_000_000;
+        assert!(!is_fresh(0, second));
+        assert!(is_fresh(10 * second, 14 * second));
+        assert!(!is_fresh(10 * second, 15 * second));
+    }
+}

@@ -1,0 +1,92 @@
+//! What the observer says about itself.
+
+use std::collections::HashMap;
+
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    registry::Registry,
+};
+
+use crate::model::{event::Kind, loss::Loss};
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByKind {
+    kind: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByReason {
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByProbe {
+    probe: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Build {
+    version: &'static str,
+}
+
+/// The observer's families.
+pub struct ObserverMetrics {
+    events: HashMap<Kind, Counter>,
+    lost: HashMap<Loss, Counter>,
+    probes: Family<ByProbe, Gauge>,
+    /// What was counted of a reason that the kernel side counts by itself.
+    kernel_lost: HashMap<Loss, u64>,
+}
+
+impl ObserverMetrics {
+    /// Registers the families; every kind and reason exists from now on.
+    pub fn register(registry: &mut Registry) -> Self {
+        let events = Family::<ByKind, Counter>::default();
+        let lost = Family::<ByReason, Counter>::default();
+        let probes = Family::<ByProbe, Gauge>::default();
+        let build = Family::<Build, Gauge>::default();
+        registry.register("events", "Kernel events taken from the ring", events.clone());
+        registry.register(
+            "events_lost",
+            "Events, requests and connections that are not in the other families, by reason",
+            lost.clone(),
+        );
+        registry.register("probe_attached", "1 if the hook is attached", probes.clone());
+        registry.register("build_info", "1; the version is a label", build.clone());
+        build.get_or_create_owned(&Build { version: env!("CARGO_PKG_VERSION") }).set(1);
+        let by_kind = |kind: Kind| (kind, events.get_or_create_owned(&ByKind { kind: kind.name() }));
+        let by_reason = |loss: Loss| (loss, lost.get_or_create_owned(&ByReason { reason: loss.name() }));
+        Self {
+            events: Kind::ALL.map(by_kind).into(),
+            lost: Loss::ALL.map(by_reason).into(),
+            probes,
+            kernel_lost: HashMap::new(),
+        }
+    }
+
+    /// An event was taken from the ring.
+    pub fn event(&self, kind: Kind) {
+        if let Some(counter) = self.events.get(&kind) {
+            counter.inc();
+        }
+    }
+
+    /// Something is not in the numbers.
+    pub fn lost(&self, loss: Loss, count: u64) {
+        if let Some(counter) = self.lost.get(&loss) {
+            counter.inc_by(count);
+        }
+    }
+
+    /// The kernel side's own total of a reason, counted since it was loaded.
+    pub fn kernel_lost(&mut self, loss: Loss, total: u64) {
+        let counted = self.kernel_lost.insert(loss, total).unwrap_or(0);
+        self.lost(loss, total.saturating_sub(counted));
+    }
+
+    /// Whether a hook is attached.
+    pub fn probe(&self, name: &'static str, attached: bool) {
+        self.probes.get_or_create_owned(&ByProbe { probe: name }).set(i64::from(attached));
+    }
+}

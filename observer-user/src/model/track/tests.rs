@@ -1,0 +1,303 @@
+//! The tracker against a model of the kernel side: a connection that sends and answers.
+
+use observer_common::{
+    conn::Conn,
+    event::{self as wire, Header},
+    flow::{FLAG_FIN, FLAG_RST, Flow},
+};
+
+use super::*;
+use crate::model::fact::Outcome;
+
+/// One connection as the kernel would keep and tell it.
+struct Wire {
+    conn: Conn,
+    cookie: u64,
+    now: u64,
+    tracker: Tracker,
+    facts: Vec<Fact>,
+}
+
+impl Wire {
+    fn new() -> Self {
+        Self::with(Classifier::dragonfly())
+    }
+
+    fn with(classifier: Classifier) -> Self {
+        let mut conn = Conn::default();
+        conn.tuple.client_port = 40_000;
+        Self { conn, cookie: 7, now: 0, tracker: Tracker::new(Arc::new(classifier)), facts: Vec::new() }
+    }
+
+    fn tell(&mut self, kind: u8, offset: u64, data: &[u8]) {
+        let header = Header {
+            cookie: self.cookie,
+            at_ns: self.now,
+            offset: u32::try_from(offset).expect("small"),
+            len: u16::try_from(data.len()).expect("small"),
+            kind,
+            conn: self.conn,
+            ..Header::default()
+        };
+        let mut record = bytemuck::bytes_of(&header).to_vec();
+        record.extend_from_slice(data);
+        let event = Event::decode(&record).expect("one of ours");
+        self.tracker.on_event(&event, &mut self.facts);
+    }
+
+    fn count(flow: &mut Flow, len: usize, now: u64) {
+        flow.count(u32::try_from(len).expect("small"), now);
+    }
+
+    /// The client speaks: a new turn if the last one was answered.
+    fn ask(&mut self, text: &str) -> &mut Self {
+        self.now += 1_000;
+        let begins = !self.conn.unanswered();
+        let flow = &mut self.conn.request;
+        if begins {
+            flow.begin(flow.turn + 1, flow.next_seq, self.now);
+        }
+        let offset = flow.bytes;
+        Self::count(flow, text.len(), self.now);
+        self.tell(if begins { wire::REQUEST } else { wire::REQUEST_MORE }, offset, text.as_bytes());
+        self
+    }
+
+    /// The server speaks; only what belongs to a head is told.
+    fn answer(&mut self, text: &str) -> &mut Self {
+        self.now += 1_000;
+        let begins = self.conn.unanswered();
+        let turn = self.conn.request.turn;
+        let flow = &mut self.conn.response;
+        if begins {
+            flow.begin(turn, flow.next_seq, self.now);
+        }
+        let offset = flow.bytes;
+        Self::count(flow, text.len(), self.now);
+        self.tell(if begins { wire::RESPONSE } else { wire::RESPONSE_MORE }, offset, text.as_bytes());
+        self
+    }
+
+    /// The server sends body bytes that no event tells of.
+    fn body(&mut self, len: usize) -> &mut Self {
+        self.now += 1_000;
+        Self::count(&mut self.conn.response, len, self.now);
+        self
+    }
+
+    /// User space looks at the kernel's entry.
+    fn look(&mut self) -> &mut Self {
+        for cookie in self.tracker.due(true) {
+            assert_eq!(cookie, self.cookie);
+            self.tracker.on_entry(cookie, Some(&self.conn), &mut self.facts);
+        }
+        self
+    }
+
+    fn close(&mut self, client: u8, server: u8) -> &mut Self {
+        self.now += 1_000;
+        self.conn.request.flags |= client;
+        self.conn.response.flags |= server;
+        self.tell(wire::CLOSED, 0, &[]);
+        self
+    }
+
+    /// Status, duration in microseconds, outcome of each that ended.
+    fn ended(&self) -> Vec<(Option<u16>, u64, Outcome)> {
+        let ended = |fact: &Fact| match fact {
+            Fact::Ended { status, duration_ns, outcome, .. } => {
+                Some((status.map(crate::model::http::Status::code), duration_ns / 1_000, *outcome))
+            }
+            Fact::Begun { .. } | Fact::Answered { .. } | Fact::Lost(_) => None,
+        };
+        self.facts.iter().filter_map(ended).collect()
+    }
+
+    fn lost(&self) -> Vec<Loss> {
+        let lost = |fact: &Fact| match fact {
+            Fact::Lost(loss) => Some(*loss),
+            Fact::Begun { .. } | Fact::Answered { .. } | Fact::Ended { .. } => None,
+        };
+        self.facts.iter().filter_map(lost).collect()
+    }
+
+    fn in_flight(&self) -> u64 {
+        self.tracker.in_flight().iter().sum()
+    }
+}
+
+const GET: &str = "GET /boot/52:54:00:ab:cd:ef HTTP/1.1\r\nHost: a\r\n\r\n";
+const OK5: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
+
+#[test]
+fn a_request_is_in_flight_until_its_last_byte() {
+    let mut wire = Wire::new();
+    wire.ask(GET);
+    assert_eq!(wire.in_flight(), 1);
+    wire.answer(OK5);
+    assert_eq!((wire.in_flight(), wire.ended().len()), (1, 0));
+    wire.body(4).look();
+    assert_eq!((wire.in_flight(), wire.ended().len()), (1, 0));
+    wire.body(1).look();
+    assert_eq!(wire.in_flight(), 0);
+    assert_eq!(wire.ended(), [(Some(200), 3, Outcome::Complete)]);
+}
+
+#[test]
+fn an_answer_in_one_segment_ends_with_its_event() {
+    let mut wire = Wire::new();
+    wire.ask(GET).answer(&format!("{OK5}hello"));
+    assert_eq!(wire.ended(), [(Some(200), 1, Outcome::Complete)]);
+}
+
+#[test]
+fn keep_alive_ends_each_exchange_once() {
+    let mut wire = Wire::new();
+    for _ in 0..3 {
+        wire.ask(GET).answer(OK5).body(5);
+    }
+    wire.close(FLAG_FIN, FLAG_FIN);
+    assert_eq!(wire.ended(), [(Some(200), 2, Outcome::Complete); 3]);
+    assert_eq!((wire.in_flight(), wire.tracker.connections()), (0, 0));
+}
+
+#[test]
+fn heads_may_arrive_in_pieces() {
+    let mut wire = Wire::new();
+    wire.ask("GET /boot/x HT").ask("TP/1.1\r\nHost: a\r\n");
+    assert_eq!(wire.in_flight(), 1, "the request line is complete");
+    wire.ask("\r\n").answer("HTTP/1.1 404 Not").answer(" Found\r\nContent-Length: 0\r\n\r\n");
+    assert_eq!(wire.ended(), [(Some(404), 4, Outcome::Complete)]);
+}
+
+#[test]
+fn a_head_answer_has_no_body() {
+    let mut wire = Wire::new();
+    wire.ask("HEAD /boot/ipxe.efi HTTP/1.1\r\n\r\n").answer(OK5);
+    assert_eq!(wire.ended(), [(Some(200), 1, Outcome::Complete)]);
+}
+
+#[test]
+fn an_interim_answer_is_not_the_answer() {
+    let mut wire = Wire::new();
+    wire.ask("POST /api/x HTTP/1.1\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
+    wire.answer(&format!("HTTP/1.1 100 Continue\r\n\r\n{OK5}hello"));
+    assert_eq!(wire.ended(), [(Some(200), 1, Outcome::Complete)]);
+}
+
+#[test]
+fn without_a_length_it_ends_with_the_servers_side() {
+    let mut wire = Wire::new();
+    wire.ask(GET).answer("HTTP/1.0 200 OK\r\n\r\n").body(10).look();
+    assert_eq!(wire.in_flight(), 1);
+    wire.conn.response.flags |= FLAG_FIN;
+    wire.look();
+    assert_eq!(wire.ended(), [(Some(200), 2, Outcome::Complete)]);
+}
+
+#[test]
+fn what_is_cut_short_says_by_whom() {
+    for (client, server, outcome) in [
+        (FLAG_RST, 0, Outcome::AbortedByClient),
+        (FLAG_FIN, FLAG_RST, Outcome::AbortedByClient),
+        (0, FLAG_FIN, Outcome::AbortedByServer),
+        (0, FLAG_RST, Outcome::AbortedByServer),
+    ] {
+        let mut wire = Wire::new();
+        wire.ask(GET).answer(OK5).body(2).close(client, server);
+        assert_eq!(wire.ended(), [(Some(200), 2, outcome)], "{client} {server}");
+        let mut silent = Wire::new();
+        silent.ask(GET).close(client, server);
+        assert_eq!(silent.ended(), [(None, 0, outcome)], "{client} {server}");
+    }
+}
+
+#[test]
+fn a_reset_after_the_last_byte_is_no_abort() {
+    let mut wire = Wire::new();
+    wire.ask(GET).answer(OK5).body(5).close(FLAG_RST, 0);
+    assert_eq!(wire.ended(), [(Some(200), 2, Outcome::Complete)]);
+}
+
+#[test]
+fn early_data_is_in_flight_before_its_socket_is_known() {
+    let mut wire = Wire::new();
+    wire.cookie = 0;
+    wire.ask(GET);
+    assert_eq!(wire.in_flight(), 1);
+    wire.cookie = 7;
+    wire.tell(wire::ADOPTED, 0, &[]);
+    assert_eq!(wire.in_flight(), 1);
+    wire.answer(&format!("{OK5}hello"));
+    assert_eq!(wire.ended(), [(Some(200), 1, Outcome::Complete)]);
+}
+
+#[test]
+fn early_data_that_nobody_claims_is_swept() {
+    let mut wire = Wire::new();
+    wire.cookie = 0;
+    wire.ask(GET);
+    let tuple = wire.conn.tuple;
+    let mut facts = Vec::new();
+    assert!(wire.tracker.sweep(wire.now + EARLY_DATA_NS - 1, |_| true, &mut facts).is_empty());
+    assert_eq!(wire.tracker.sweep(wire.now + EARLY_DATA_NS, |_| true, &mut facts), [tuple]);
+    assert_eq!(facts, [Fact::Lost(Loss::Swept)]);
+    assert_eq!((wire.in_flight(), wire.tracker.connections()), (0, 0));
+}
+
+#[test]
+fn a_connection_whose_end_was_lost_is_swept() {
+    let mut wire = Wire::new();
+    wire.ask(GET).answer(OK5);
+    let mut facts = Vec::new();
+    wire.tracker.sweep(wire.now, |_| false, &mut facts);
+    assert_eq!(facts, [Fact::Lost(Loss::Swept)]);
+    assert_eq!(wire.tracker.due(true).len(), 1, "still named once");
+    assert_eq!((wire.in_flight(), wire.tracker.connections()), (0, 0));
+}
+
+#[test]
+fn pipelined_requests_are_counted_as_lost_not_guessed() {
+    let mut wire = Wire::new();
+    wire.ask(&format!("{GET}{GET}"));
+    assert_eq!((wire.lost(), wire.in_flight()), (vec![Loss::PipelinedOpaque], 0));
+    let mut wire = Wire::new();
+    wire.ask(GET).answer(OK5).body(2).ask(GET);
+    assert_eq!(wire.lost(), [Loss::PipelinedOpaque; 2]);
+    assert_eq!((wire.ended().len(), wire.in_flight()), (0, 0));
+}
+
+#[test]
+fn a_head_beyond_the_bound_still_counts() {
+    let mut wire = Wire::new();
+    let long = format!("GET /boot/x HTTP/1.1\r\nX: {}", "a".repeat(limits::HEAD_MAX as usize));
+    wire.ask(&long).answer(&format!("{OK5}hello"));
+    assert_eq!(wire.lost(), [Loss::HeadTruncated]);
+    assert_eq!(wire.ended(), [(Some(200), 1, Outcome::Complete)]);
+}
+
+#[test]
+fn what_is_no_http_is_no_request() {
+    let mut wire = Wire::new();
+    wire.ask("GET \x01\x02\r\n\r\n");
+    assert_eq!((wire.lost(), wire.in_flight(), wire.ended().len()), (vec![Loss::Undecodable], 0, 0));
+}
+
+#[test]
+fn a_thousand_boot_paths_are_one_endpoint() {
+    let mut wire = Wire::with(Classifier::dragonfly());
+    for machine in 0..1_000u32 {
+        let [_, a, b, c] = machine.to_be_bytes();
+        wire.ask(&format!("GET /boot/52:54:00:{a:02x}:{b:02x}:{c:02x} HTTP/1.1\r\n\r\n")).answer(OK5).body(5);
+    }
+    wire.close(FLAG_FIN, FLAG_FIN);
+    let endpoints: std::collections::BTreeSet<usize> = wire
+        .facts
+        .iter()
+        .filter_map(|fact| match fact {
+            Fact::Ended { asked, .. } => Some(asked.class.endpoint.index()),
+            Fact::Begun { .. } | Fact::Answered { .. } | Fact::Lost(_) => None,
+        })
+        .collect();
+    assert_eq!((wire.ended().len(), endpoints.len()), (1_000, 1));
+}

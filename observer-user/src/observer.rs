@@ -1,0 +1,136 @@
+//! The one task that owns the state: drains the ring, tracks, records.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use observer_common::loss::Counter;
+use tokio::{
+    sync::mpsc,
+    time::{Interval, MissedTickBehavior, interval},
+};
+
+use crate::{
+    health::{Health, monotonic_ns},
+    http::ScrapeRequest,
+    kernel::Kernel,
+    metrics::Metrics,
+    model::{event::Event, fact::Fact, loss::Loss, track::Tracker},
+};
+
+/// Between drains: the ring holds many times what arrives in this time, and nobody is woken.
+const DRAIN: Duration = Duration::from_millis(10);
+/// Between looks at long responses and at the kernel side's own counts.
+const LOOK: Duration = Duration::from_secs(1);
+/// Between searches for connections whose end was lost.
+const SWEEP: Duration = Duration::from_secs(30);
+
+/// Kernel, tracker and metrics, with one owner.
+pub struct Observer {
+    kernel: Kernel,
+    tracker: Tracker,
+    metrics: Metrics,
+    health: Arc<Health>,
+    facts: Vec<Fact>,
+}
+
+impl Observer {
+    /// An observer of an attached kernel side.
+    pub fn new(kernel: Kernel, tracker: Tracker, metrics: Metrics, health: Arc<Health>) -> Self {
+        for probe in kernel.probes() {
+            metrics.observer.probe(probe.hook.name(), probe.attached.is_ok());
+        }
+        Self { kernel, tracker, metrics, health, facts: Vec::new() }
+    }
+
+    /// Runs until `stop` is ready, drains once more, and detaches.
+    pub async fn run(
+        mut self,
+        mut scrapes: mpsc::Receiver<ScrapeRequest>,
+        stop: impl Future<Output = ()>,
+    ) -> std::io::Result<()> {
+        let ring = self.kernel.ring()?;
+        let (mut drain, mut look, mut sweep) = (every(DRAIN), every(LOOK), every(SWEEP));
+        tokio::pin!(stop);
+        loop {
+            tokio::select! {
+                _ = drain.tick() => self.drain(),
+                // Only when it is past half full.
+                ready = ring.readable() => {
+                    ready?.clear_ready();
+                    self.drain();
+                }
+                _ = look.tick() => self.look(),
+                _ = sweep.tick() => self.sweep(),
+                Some(done) = scrapes.recv() => {
+                    self.drain();
+                    self.look();
+                    // A scraper that gave up does not want the answer.
+                    let _ = done.send(());
+                }
+                () = &mut stop => break,
+            }
+        }
+        self.drain();
+        self.look();
+        Ok(())
+    }
+
+    /// Takes all events, and looks after the responses that began in them.
+    fn drain(&mut self) {
+        let Self { kernel, tracker, metrics, facts, .. } = self;
+        kernel.drain(|record| match Event::decode(record) {
+            Some(event) => {
+                metrics.observer.event(event.kind);
+                tracker.on_event(&event, facts);
+            }
+            None => facts.push(Fact::Lost(Loss::Undecodable)),
+        });
+        self.follow(false);
+        self.record();
+        self.health.drained();
+    }
+
+    /// Looks at all responses under way and at what the kernel side counts by itself.
+    fn look(&mut self) {
+        self.follow(true);
+        self.record();
+        self.metrics.http.set_in_flight(&self.tracker.in_flight());
+        for (counter, loss) in [
+            (Counter::RingFull, Loss::RingFull),
+            (Counter::TableFull, Loss::TableFull),
+            (Counter::PendingOverflow, Loss::PendingOverflow),
+            (Counter::PendingCollision, Loss::PendingCollision),
+            (Counter::JoinedMidway, Loss::JoinedMidway),
+        ] {
+            self.metrics.observer.kernel_lost(loss, self.kernel.count(counter));
+        }
+        self.kernel.flush_diagnostics();
+    }
+
+    fn sweep(&mut self) {
+        let Self { kernel, tracker, facts, .. } = self;
+        for tuple in tracker.sweep(monotonic_ns(), |cookie| kernel.conn(cookie).is_some(), facts) {
+            self.kernel.forget_pending(tuple);
+        }
+        self.record();
+    }
+
+    fn follow(&mut self, all: bool) {
+        for cookie in self.tracker.due(all) {
+            let entry = self.kernel.conn(cookie);
+            self.tracker.on_entry(cookie, entry.as_ref(), &mut self.facts);
+        }
+    }
+
+    fn record(&mut self) {
+        for fact in self.facts.drain(..) {
+            self.metrics.record(&fact);
+        }
+    }
+}
+
+/// A tick that is late is skipped, not made up for.
+fn every(period: Duration) -> Interval {
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    ticks
+}
