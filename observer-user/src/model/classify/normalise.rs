@@ -1,0 +1,218 @@
+//! From a raw target to the one spelling that rules match.
+//!
+//! Invariants: never more than [`MAX_PATH`] bytes come out, without an upper-case ASCII letter, a
+//! control byte, an empty segment, a `.` segment or a slash at either end; the result, spelled as
+//! a target again, normalises to itself; the work is bounded whatever the target's length.
+
+use memchr::{memchr, memchr2, memchr3};
+
+use super::subject::{Access, Proto, Subject};
+
+/// Longest normalised path that is classified.
+pub(super) const MAX_PATH: usize = 2048;
+
+/// A buffer that any path of [`MAX_PATH`] bytes fits in, with a trailing `/.` that is cut later.
+pub(super) const ROOM: usize = MAX_PATH + 2;
+
+/// Raw bytes looked at: a path of [`MAX_PATH`] bytes, every one of them percent-encoded. Padding
+/// with `//` or `/./` beyond that would buy a sender our time, and a label nothing.
+const MAX_RAW: usize = 3 * MAX_PATH;
+
+/// Registered schemes are shorter by far.
+const MAX_SCHEME: usize = 32;
+
+/// Longer queries match no query rule; the ones of boot clients are a few hundred bytes.
+const MAX_QUERY: usize = 2048;
+
+/// Why a request is `other` before any rule is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Malformed {
+    /// Neither reads nor writes.
+    Method,
+    /// The target `*`.
+    Asterisk,
+    /// Longer than [`MAX_PATH`].
+    TooLong,
+    /// HTTP with a control byte, encoded or not.
+    ControlByte,
+    /// TFTP with no name, or with none before the first byte of garbage.
+    EmptyName,
+}
+
+/// A normalised target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Normal<'a> {
+    /// Lower-case, without a slash at either end.
+    pub(super) path: &'a [u8],
+    /// The path ended in `/`: it names a directory, not a file.
+    pub(super) directory: bool,
+    /// As it stands on the wire.
+    pub(super) query: &'a [u8],
+}
+
+/// Normalises a request's target into `room`, which is [`ROOM`] bytes, or as long as the target.
+pub(super) fn normalise<'a>(
+    subject: Subject<'a>,
+    room: &'a mut [u8],
+) -> Result<Normal<'a>, Malformed> {
+    if subject.access == Access::Other {
+        return Err(Malformed::Method);
+    }
+    if subject.proto == Proto::Http && subject.target == b"*" {
+        return Err(Malformed::Asterisk);
+    }
+    let (raw, query) = split(strip_authority(subject.target)?)?;
+    let mut path = Writer::new(room);
+    path.write(raw, subject.proto)?;
+    let (path, directory) = path.finish()?;
+    if path.is_empty() && subject.proto == Proto::Tftp {
+        return Err(Malformed::EmptyName);
+    }
+    Ok(Normal {
+        path,
+        directory,
+        query,
+    })
+}
+
+/// Strips `scheme://authority` (RFC 9112 3.2.2; RFC 3617 has the same for TFTP).
+fn strip_authority(target: &[u8]) -> Result<&[u8], Malformed> {
+    let is_scheme = |b: &&u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.');
+    let scheme = target.iter().take(MAX_SCHEME).take_while(is_scheme).count();
+    let Some(rest) = target[scheme..].strip_prefix(b"://") else {
+        return Ok(target);
+    };
+    if !target[0].is_ascii_alphabetic() {
+        return Ok(target);
+    }
+    let seen = &rest[..rest.len().min(MAX_RAW)];
+    match memchr3(b'/', b'?', b'#', seen) {
+        Some(end) => Ok(&rest[end..]),
+        None if seen.len() < rest.len() => Err(Malformed::TooLong),
+        None => Ok(&[]),
+    }
+}
+
+/// Path and query, without the fragment.
+fn split(target: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
+    let seen = &target[..target.len().min(MAX_RAW + 1)];
+    let end = memchr2(b'?', b'#', seen).unwrap_or(seen.len());
+    if end > MAX_RAW {
+        return Err(Malformed::TooLong);
+    }
+    let query = target[end..].strip_prefix(b"?").unwrap_or_default();
+    let seen = &query[..query.len().min(MAX_QUERY + 1)];
+    let query = &seen[..memchr(b'#', seen).unwrap_or(seen.len())];
+    let query = if query.len() > MAX_QUERY { &[] } else { query };
+    Ok((&target[..end], query))
+}
+
+/// Builds the path, one byte of meaning at a time.
+struct Writer<'a> {
+    room: &'a mut [u8],
+    len: usize,
+    /// Where the segment being written began.
+    segment: usize,
+}
+
+impl<'a> Writer<'a> {
+    fn new(room: &'a mut [u8]) -> Self {
+        Self {
+            room,
+            len: 0,
+            segment: 0,
+        }
+    }
+
+    fn write(&mut self, raw: &[u8], proto: Proto) -> Result<(), Malformed> {
+        let mut rest = raw;
+        while let Some((&first, after)) = rest.split_first() {
+            let (byte, after) = match (first, after) {
+                (b'%', [high, low, after @ ..]) => match (hex(*high), hex(*low)) {
+                    (Some(high), Some(low)) => (high << 4 | low, after),
+                    _ => (first, rest.get(1..).unwrap_or_default()),
+                },
+                _ => (first, after),
+            };
+            rest = after;
+            match byte {
+                b'/' | b'\\' => self.end_segment()?,
+                0..0x20 | 0x7f => match proto {
+                    Proto::Http => return Err(Malformed::ControlByte),
+                    // What option ROMs send after the name they were given is garbage.
+                    Proto::Tftp => return Ok(()),
+                },
+                0xff if proto == Proto::Tftp => return Ok(()),
+                _ => self.push(byte.to_ascii_lowercase())?,
+            }
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, byte: u8) -> Result<(), Malformed> {
+        *self.room.get_mut(self.len).ok_or(Malformed::TooLong)? = byte;
+        self.len += 1;
+        Ok(())
+    }
+
+    fn end_segment(&mut self) -> Result<(), Malformed> {
+        match &self.room[self.segment..self.len] {
+            [] => {}
+            [b'.'] => self.len = self.segment,
+            _ => {
+                self.push(b'/')?;
+                self.segment = self.len;
+            }
+        }
+        Ok(())
+    }
+
+    /// The path without what may follow a name, and whether it named a directory.
+    fn finish(self) -> Result<(&'a [u8], bool), Malformed> {
+        let written = &self.room[..self.len];
+        let mut path = trim_directory(written);
+        let mut directory = path.len() < written.len();
+        if path.len() > MAX_PATH {
+            return Err(Malformed::TooLong);
+        }
+        while let Some(shorter) = strip_suffix(path) {
+            path = trim_directory(shorter);
+            directory |= path.len() < shorter.len();
+        }
+        Ok((path, directory))
+    }
+}
+
+/// Cuts `/` and a `.` segment from the end.
+fn trim_directory(mut path: &[u8]) -> &[u8] {
+    while let [shorter @ .., b'/'] | [shorter @ .., b'/', b'.'] = path {
+        path = shorter;
+    }
+    if path == b"." { &[] } else { path }
+}
+
+/// Cuts a transfer mode (RFC 3617) or the trace context that Smee appends to a file's name
+/// (`ipxe.efi-00-<trace id>-<span id>-01`, tinkerbell/smee `internal/dhcp/handler`).
+fn strip_suffix(path: &[u8]) -> Option<&[u8]> {
+    const FIELDS: [usize; 4] = [2, 32, 16, 2];
+    let mode = path.strip_suffix(b";mode=octet");
+    if let Some(shorter) = mode.or_else(|| path.strip_suffix(b";mode=netascii")) {
+        return Some(shorter);
+    }
+    FIELDS.into_iter().rev().try_fold(path, |path, digits| {
+        let (shorter, field) = path.split_at_checked(path.len().checked_sub(digits + 1)?)?;
+        let [b'-', field @ ..] = field else {
+            return None;
+        };
+        field.iter().all(u8::is_ascii_hexdigit).then_some(shorter)
+    })
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
+}
