@@ -16,6 +16,10 @@ use super::{bits::RuleSet, shape::Shape};
 /// Of the finished automaton, and of each step on the way to it.
 const MAX_BYTES: usize = 1 << 20;
 
+/// Texts of this many bytes are worth a look for padding, [`STRIDE`] bytes at a time.
+const LONG: usize = 128;
+const STRIDE: usize = 16;
+
 /// Why an automaton was not built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct TooLarge;
@@ -71,25 +75,47 @@ impl Automaton {
 
     /// Adds the rules that match `text`.
     pub(super) fn find(&self, text: &[u8], found: &mut RuleSet) {
+        let stride = if text.len() < LONG { text.len() } else { STRIDE };
+        let mut state = Some(self.start);
         if self.backwards {
-            self.walk(text.iter().rev(), found);
+            let mut chunks = text.rchunks(stride.max(1));
+            while let (Some(from), Some(chunk)) = (state, chunks.next()) {
+                state = self.walk(from, chunk, chunk.iter().rev(), found);
+            }
         } else {
-            self.walk(text.iter(), found);
+            let mut chunks = text.chunks(stride.max(1));
+            while let (Some(from), Some(chunk)) = (state, chunks.next()) {
+                state = self.walk(from, chunk, chunk.iter(), found);
+            }
+        }
+        if let Some(end) = state {
+            self.note(self.dfa.next_eoi_state(end), found);
         }
     }
 
-    fn walk<'a>(&self, bytes: impl Iterator<Item = &'a u8>, found: &mut RuleSet) {
-        let mut state = self.start;
+    /// The state after some bytes; `None` when nothing can match any more.
+    fn walk<'a>(
+        &self,
+        from: StateID,
+        chunk: &[u8],
+        bytes: impl Iterator<Item = &'a u8>,
+        found: &mut RuleSet,
+    ) -> Option<StateID> {
+        // Padding leads nowhere new. To see that takes steps that do not wait for each other.
+        if chunk.len() == STRIDE && chunk.iter().all(|b| self.dfa.next_state(from, *b) == from) {
+            return Some(from);
+        }
+        let mut state = from;
         for &byte in bytes {
             state = self.dfa.next_state(state, byte);
             if self.dfa.is_special_state(state) {
                 if self.dfa.is_dead_state(state) {
-                    return;
+                    return None;
                 }
                 self.note(state, found);
             }
         }
-        self.note(self.dfa.next_eoi_state(state), found);
+        Some(state)
     }
 
     fn note(&self, state: StateID, found: &mut RuleSet) {

@@ -107,6 +107,29 @@ fn split(target: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
     Ok((&target[..end], query))
 }
 
+/// The lower-case form of a byte that means itself everywhere; 0 for the others.
+const PLAIN: [u8; 256] = {
+    let mut plain = [0; 256];
+    let mut byte = b' ';
+    while byte < 0xff {
+        if !matches!(byte, b'/' | b'\\' | b'%' | 0x7f) {
+            plain[byte as usize] = byte.to_ascii_lowercase();
+        }
+        byte += 1;
+    }
+    plain
+};
+
+/// The next byte, percent-decoded if it can be, and what follows it.
+fn decode(raw: &[u8]) -> Option<(u8, &[u8])> {
+    if let [b'%', high, low, after @ ..] = raw
+        && let (Some(high), Some(low)) = (hex(*high), hex(*low))
+    {
+        return Some((high << 4 | low, after));
+    }
+    raw.split_first().map(|(byte, after)| (*byte, after))
+}
+
 /// Builds the path, one byte of meaning at a time.
 struct Writer<'a> {
     room: &'a mut [u8],
@@ -125,16 +148,8 @@ impl<'a> Writer<'a> {
     }
 
     fn write(&mut self, raw: &[u8], proto: Proto) -> Result<(), Malformed> {
-        let mut rest = raw;
-        while let Some((&first, after)) = rest.split_first() {
-            let (byte, after) = match (first, after) {
-                (b'%', [high, low, after @ ..]) => match (hex(*high), hex(*low)) {
-                    (Some(high), Some(low)) => (high << 4 | low, after),
-                    _ => (first, rest.get(1..).unwrap_or_default()),
-                },
-                _ => (first, after),
-            };
-            rest = after;
+        let mut rest = self.write_plain(raw);
+        while let Some((byte, after)) = decode(rest) {
             match byte {
                 b'/' | b'\\' => self.end_segment()?,
                 0..0x20 | 0x7f => match proto {
@@ -145,8 +160,25 @@ impl<'a> Writer<'a> {
                 0xff if proto == Proto::Tftp => return Ok(()),
                 _ => self.push(byte.to_ascii_lowercase())?,
             }
+            rest = self.write_plain(after);
         }
         Ok(())
+    }
+
+    /// Writes bytes up to the first that may mean something else; that and the rest.
+    fn write_plain<'b>(&mut self, raw: &'b [u8]) -> &'b [u8] {
+        let room = &mut self.room[self.len..];
+        let mut written = 0;
+        for (slot, byte) in room.iter_mut().zip(raw) {
+            let plain = PLAIN[usize::from(*byte)];
+            if plain == 0 {
+                break;
+            }
+            *slot = plain;
+            written += 1;
+        }
+        self.len += written;
+        &raw[written..]
     }
 
     fn push(&mut self, byte: u8) -> Result<(), Malformed> {
