@@ -1,3 +1,4 @@
 //! The observer: decode, track, classify, count, serve.
 
+pub mod commands;
 pub mod model;

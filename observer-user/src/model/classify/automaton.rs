@@ -75,7 +75,11 @@ impl Automaton {
 
     /// Adds the rules that match `text`.
     pub(super) fn find(&self, text: &[u8], found: &mut RuleSet) {
-        let stride = if text.len() < LONG { text.len() } else { STRIDE };
+        let stride = if text.len() < LONG {
+            text.len()
+        } else {
+            STRIDE
+        };
         let mut state = Some(self.start);
         if self.backwards {
             let mut chunks = text.rchunks(stride.max(1));
