@@ -46,7 +46,8 @@ impl Request {
     }
 }
 
-/// Calls `row` with the number and the columns of each line that is neither empty nor a comment.
+/// Calls `row` with the number and the columns of each line that is neither empty nor a
+/// comment nor a header.
 pub(super) fn for_each_row(
     input: &mut dyn BufRead,
     mut row: impl FnMut(usize, &[&[u8]]) -> anyhow::Result<()>,
@@ -62,6 +63,9 @@ pub(super) fn for_each_row(
             continue;
         }
         let columns: Vec<&[u8]> = text.split(|b| *b == b'\t').collect();
+        if let [b"proto", b"method", ..] = *columns {
+            continue;
+        }
         row(number, &columns).with_context(|| format!("line {number}"))?;
     }
     Ok(())

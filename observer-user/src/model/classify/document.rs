@@ -3,7 +3,11 @@
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{error::RulesError, stage::Stage, subject::Proto};
+use super::{
+    error::RulesError,
+    stage::Stage,
+    subject::{Access, Proto},
+};
 
 /// The whole file.
 #[derive(Deserialize)]
@@ -41,5 +45,14 @@ impl Document {
             let place = error.span().unwrap_or_default();
             RulesError::new(text, place, error.message())
         })
+    }
+}
+
+impl From<AccessText> for Access {
+    fn from(access: AccessText) -> Self {
+        match access {
+            AccessText::Read => Self::Read,
+            AccessText::Write => Self::Write,
+        }
     }
 }

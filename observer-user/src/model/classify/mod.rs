@@ -15,6 +15,8 @@ pub mod escape;
 mod matcher;
 mod normalise;
 mod profile;
+#[cfg(test)]
+mod properties;
 mod regexes;
 mod rule_id;
 mod shape;

@@ -248,3 +248,174 @@ fn hex(digit: u8) -> Option<u8> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Malformed::{Asterisk, ControlByte, EmptyName, TooLong};
+    use Proto::{Http, Tftp};
+
+    fn check(proto: Proto, target: &[u8], expected: Result<(&[u8], bool, &[u8]), Malformed>) {
+        let mut room = [0; ROOM];
+        let access = Access::Read;
+        let subject = Subject {
+            proto,
+            access,
+            target,
+        };
+        let got = normalise(subject, &mut room).map(|n| (n.path, n.directory, n.query));
+        assert_eq!(
+            got,
+            expected,
+            "{proto:?} {:?}",
+            target.escape_ascii().to_string()
+        );
+    }
+
+    #[test]
+    fn one_spelling_for_every_way_to_write_a_path() {
+        for (target, path) in [
+            (&b"/Boot/VMLinuz"[..], &b"boot/vmlinuz"[..]),
+            (b"//boot///vmlinuz", b"boot/vmlinuz"),
+            (b"/./boot/././vmlinuz", b"boot/vmlinuz"),
+            (b"\\Boot\\\\BCD", b"boot/bcd"),
+            (b"/boot%2Fa%2fB%5cc", b"boot/a/b/c"),
+            (b"/%2e/a", b"a"),
+            (b"/a%2", b"a%2"),
+            (b"/a%zz%4", b"a%zz%4"),
+            (b"/%2541", b"%41"),
+            (b"/a/../b", b"a/../b"),
+            (b"/a/...", b"a/..."),
+            (b"/a/.b", b"a/.b"),
+            (b"/\xc3\x84%C3%84", b"\xc3\x84\xc3\x84"),
+            (b"a b", b"a b"),
+        ] {
+            check(Http, target, Ok((path, false, b"")));
+            check(Tftp, target, Ok((path, false, b"")));
+        }
+    }
+
+    #[test]
+    fn target_forms() {
+        for (target, path) in [
+            (&b"HTTP://10.0.0.1:80/a"[..], &b"a"[..]),
+            (b"http://[fe80::1]/a", b"a"),
+            (b"tftp://10.0.0.1/a;mode=octet", b"a"),
+            (b"x-y+z.1://h/a", b"a"),
+            (b"1x://h/a", b"1x:/h/a"),
+            (b"://h/a", b":/h/a"),
+            (b"/http://h/a", b"http:/h/a"),
+            (b"(http,10.0.0.1)/a", b"(http,10.0.0.1)/a"),
+        ] {
+            check(Http, target, Ok((path, false, b"")));
+        }
+        check(Http, b"http://10.0.0.1", Ok((b"", false, b"")));
+        check(Http, b"http://10.0.0.1?a/b", Ok((b"", false, b"a/b")));
+        check(Http, b"*", Err(Asterisk));
+        check(Tftp, b"*", Ok((b"*", false, b"")));
+    }
+
+    #[test]
+    fn query_is_raw_and_fragment_is_nothing() {
+        for (target, query) in [
+            (&b"/a?B=%41#c"[..], &b"B=%41"[..]),
+            (b"/a#b?c", b""),
+            (b"/a??", b"?"),
+            (b"/a?", b""),
+        ] {
+            check(Http, target, Ok((b"a", false, query)));
+        }
+    }
+
+    #[test]
+    fn a_slash_at_the_end_is_a_directory() {
+        let directories = [
+            "/a/",
+            "/a//",
+            "/a\\",
+            "/a/.",
+            "/a/./",
+            "/a%2f",
+            "/a/?q",
+            "/a/;mode=octet",
+        ];
+        for target in directories {
+            let query: &[u8] = if target.ends_with('q') { b"q" } else { b"" };
+            check(Http, target.as_bytes(), Ok((b"a", true, query)));
+        }
+    }
+
+    #[test]
+    fn control_bytes() {
+        for target in [&b"/a\x1fb"[..], b"/a%0d%0ab", b"/\x7f", b"/%7F", b"/a%00"] {
+            check(Http, target, Err(ControlByte));
+        }
+        for target in [
+            &b"a.0\x00junk"[..],
+            b"A.0\xff/../x",
+            b"a.0%00x",
+            b"a.0\n;o\x1e",
+        ] {
+            check(Tftp, target, Ok((b"a.0", false, b"")));
+        }
+        check(Http, b"/a\xff", Ok((b"a\xff", false, b"")));
+    }
+
+    #[test]
+    fn tftp_needs_a_name() {
+        for target in [&b""[..], b"/", b".", b"\\", b"\xffa", b"?a", b";mode=octet"] {
+            check(Tftp, target, Err(EmptyName));
+        }
+        check(Http, b"/", Ok((b"", false, b"")));
+    }
+
+    #[test]
+    fn what_follows_a_name_is_cut() {
+        let trace = b"ipxe.efi-00-23b1e307bb35484f535a1f772c06910e-d887dc3912240434-01";
+        check(Tftp, trace, Ok((b"ipxe.efi", false, b"")));
+        let twice = [&trace[..], b";mode=netascii;MODE=octet"].concat();
+        check(Tftp, &twice, Ok((b"ipxe.efi", false, b"")));
+        let short = &trace[..trace.len() - 1];
+        check(Tftp, short, Ok((short, false, b"")));
+        check(Tftp, b"a;mode=mail", Ok((b"a;mode=mail", false, b"")));
+    }
+
+    #[test]
+    fn length_counts_what_is_left() {
+        let name = b"a".repeat(MAX_PATH);
+        for padded in [&b"/"[..], b"//./", b""] {
+            for end in [&b""[..], b"/", b"/.", b"//", b"?", b"#b"] {
+                let target = [padded, &name, end].concat();
+                let directory = end.starts_with(b"/");
+                check(Http, &target, Ok((&name, directory, b"")));
+            }
+            check(Http, &[padded, &name, b"a"].concat(), Err(TooLong));
+            check(Http, &[padded, &name, b"/a"].concat(), Err(TooLong));
+        }
+        let encoded = b"%61".repeat(MAX_PATH);
+        check(Http, &encoded, Ok((&name, false, b"")));
+        check(Http, &b"/".repeat(MAX_RAW + 1), Err(TooLong));
+        let host = [b"http://", &name[..], &name, &name, b"/a"].concat();
+        check(Http, &host, Err(TooLong));
+    }
+
+    #[test]
+    fn a_query_that_is_too_long_is_none() {
+        let query = b"q".repeat(MAX_QUERY);
+        check(
+            Http,
+            &[b"/a?", &query[..]].concat(),
+            Ok((b"a", false, &query)),
+        );
+        check(
+            Http,
+            &[b"/a?", &query[..], b"q"].concat(),
+            Ok((b"a", false, b"")),
+        );
+        check(
+            Http,
+            &[b"/a?", &query[..], b"#"].concat(),
+            Ok((b"a", false, &query)),
+        );
+    }
+}

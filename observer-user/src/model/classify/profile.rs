@@ -11,7 +11,7 @@ use super::{
     Endpoint, MAX_ENDPOINTS,
     automaton::TooLarge,
     bits::RuleSet,
-    document::{AccessText, Document, RuleText},
+    document::{Document, RuleText},
     error::RulesError,
     regexes::Regexes,
     stage::Stage,
@@ -105,10 +105,7 @@ impl Check<'_> {
             place: rule.id.span(),
             id: rule.id.into_inner(),
             proto: rule.proto,
-            access: rule.access.map(|access| match access {
-                AccessText::Read => Access::Read,
-                AccessText::Write => Access::Write,
-            }),
+            access: rule.access.map(Access::from),
             file_only: rule.file_only,
             stage: rule.stage,
         })
