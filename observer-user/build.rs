@@ -13,22 +13,46 @@ const TARGET: &str = "bpfel-unknown-none";
 const FIX: &str = "run `cargo xtask setup`, which installs what is missing";
 
 fn main() -> Result<()> {
-    for path in ["observer-ebpf/src", "observer-ebpf/Cargo.toml", "observer-common/src"] {
+    for path in [
+        "observer-ebpf/src",
+        "observer-ebpf/Cargo.toml",
+        "observer-common/src",
+    ] {
         println!("cargo::rerun-if-changed=../{path}");
     }
     println!("cargo::rerun-if-env-changed=PATH");
     let out = PathBuf::from(env::var_os("OUT_DIR").context("cargo sets OUT_DIR")?);
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    ensure!(succeeds(Command::new("bpf-linker").arg("--version")), "bpf-linker is missing: {FIX}");
+    ensure!(
+        succeeds(Command::new("bpf-linker").arg("--version")),
+        "bpf-linker is missing: {FIX}"
+    );
 
     let mut cargo = Toolchain::find()?.cargo()?;
-    cargo.args(["build", "--package", "observer-ebpf", "--profile", "bpf", "--target", TARGET]);
-    cargo.arg("--target-dir").arg(out.join("bpf")).current_dir(root);
-    let status = cargo.status().context("start cargo for the eBPF programs")?;
-    ensure!(status.success(), "the eBPF programs do not build ({status})");
+    cargo.args([
+        "build",
+        "--package",
+        "observer-ebpf",
+        "--profile",
+        "bpf",
+        "--target",
+        TARGET,
+    ]);
+    cargo
+        .arg("--target-dir")
+        .arg(out.join("bpf"))
+        .current_dir(root);
+    let status = cargo
+        .status()
+        .context("start cargo for the eBPF programs")?;
+    ensure!(
+        status.success(),
+        "the eBPF programs do not build ({status})"
+    );
 
     let built = out.join("bpf").join(TARGET).join("bpf/observer-ebpf");
-    fs::copy(&built, out.join("observer-ebpf")).with_context(|| format!("copy {}", built.display()))?;
+    fs::copy(&built, out.join("observer-ebpf"))
+        .with_context(|| format!("copy {}", built.display()))?;
     Ok(())
 }
 
@@ -65,14 +89,24 @@ impl Toolchain {
             }
             Self::Nightly => {
                 let mut cargo = Command::new("cargo");
-                cargo.args(["+nightly", "-Zbuild-std=core"]).env_remove("RUSTC");
+                cargo
+                    .args(["+nightly", "-Zbuild-std=core"])
+                    .env_remove("RUSTC");
                 cargo
             }
         };
-        for outer in ["RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "RUSTUP_TOOLCHAIN", "RUSTFLAGS"] {
+        for outer in [
+            "RUSTC_WRAPPER",
+            "RUSTC_WORKSPACE_WRAPPER",
+            "RUSTUP_TOOLCHAIN",
+            "RUSTFLAGS",
+        ] {
             cargo.env_remove(outer);
         }
-        cargo.env("CARGO_ENCODED_RUSTFLAGS", "-Cdebuginfo=2\u{1f}-Clink-arg=--btf");
+        cargo.env(
+            "CARGO_ENCODED_RUSTFLAGS",
+            "-Cdebuginfo=2\u{1f}-Clink-arg=--btf",
+        );
         cargo.env("LD_LIBRARY_PATH", linker_libraries()?);
         Ok(cargo)
     }
@@ -81,7 +115,8 @@ impl Toolchain {
 /// bpf-linker borrows LLVM from a Rust toolchain: the one that builds this.
 fn linker_libraries() -> Result<std::ffi::OsString> {
     let rustc = env::var_os("RUSTC").context("cargo sets RUSTC")?;
-    let sysroot = prints(Command::new(rustc).args(["--print", "sysroot"])).context("rustc --print sysroot")?;
+    let sysroot = prints(Command::new(rustc).args(["--print", "sysroot"]))
+        .context("rustc --print sysroot")?;
     let mut paths = vec![PathBuf::from(sysroot).join("lib")];
     if let Some(outer) = env::var_os("LD_LIBRARY_PATH") {
         paths.extend(env::split_paths(&outer));
@@ -93,15 +128,23 @@ fn has_bpf_core(rustc: &Path) -> bool {
     prints(Command::new(rustc).args(["--print", "target-libdir", "--target", TARGET]))
         .and_then(|libdir| fs::read_dir(libdir).ok())
         .is_some_and(|files| {
-            files.flatten().any(|file| file.file_name().to_string_lossy().starts_with("libcore-"))
+            files
+                .flatten()
+                .any(|file| file.file_name().to_string_lossy().starts_with("libcore-"))
         })
 }
 
 fn has_rust_src() -> bool {
     let sysroot = prints(
-        Command::new("rustc").args(["+nightly", "--print", "sysroot"]).env_remove("RUSTUP_TOOLCHAIN"),
+        Command::new("rustc")
+            .args(["+nightly", "--print", "sysroot"])
+            .env_remove("RUSTUP_TOOLCHAIN"),
     );
-    sysroot.is_some_and(|root| Path::new(&root).join("lib/rustlib/src/rust/library/core").is_dir())
+    sysroot.is_some_and(|root| {
+        Path::new(&root)
+            .join("lib/rustlib/src/rust/library/core")
+            .is_dir()
+    })
 }
 
 fn succeeds(command: &mut Command) -> bool {
@@ -110,6 +153,9 @@ fn succeeds(command: &mut Command) -> bool {
 
 /// The command's trimmed output, if it succeeds.
 fn prints(command: &mut Command) -> Option<String> {
-    let output = command.output().ok().filter(|output| output.status.success())?;
+    let output = command
+        .output()
+        .ok()
+        .filter(|output| output.status.success())?;
     Some(String::from_utf8(output.stdout).ok()?.trim().to_owned())
 }

@@ -63,7 +63,12 @@ mod tests {
     use super::*;
 
     fn record(len: u16) -> [u8; size_of::<Header>() + 16] {
-        let header = Header { cookie: 7, kind: REQUEST, len, ..Header::default() };
+        let header = Header {
+            cookie: 7,
+            kind: REQUEST,
+            len,
+            ..Header::default()
+        };
         let mut bytes = [0xaa; size_of::<Header>() + 16];
         bytes[..size_of::<Header>()].copy_from_slice(bytemuck::bytes_of(&header));
         bytes
@@ -73,7 +78,10 @@ mod tests {
     fn split_returns_what_was_captured() {
         let bytes = record(5);
         let (header, data) = Header::split(&bytes).expect("whole");
-        assert_eq!((header.cookie, header.kind, data), (7, REQUEST, &[0xaa; 5][..]));
+        assert_eq!(
+            (header.cookie, header.kind, data),
+            (7, REQUEST, &[0xaa; 5][..])
+        );
     }
 
     #[test]

@@ -83,13 +83,16 @@ mod tests {
 
     #[test]
     fn new_bytes_are_counted_once() {
-        let flow = Flow { next_seq: 100, ..Flow::default() };
+        let flow = Flow {
+            next_seq: 100,
+            ..Flow::default()
+        };
         for (seq, len, new) in [
             (100, 10, 10),
-            (90, 10, 0),  // retransmitted
-            (95, 10, 5),  // half of it new
+            (90, 10, 0),   // retransmitted
+            (95, 10, 5),   // half of it new
             (120, 10, 30), // a hole before it: it will be filled, or the connection dies
-            (99, 1, 0),   // keep-alive probe
+            (99, 1, 0),    // keep-alive probe
             (100, 0, 0),
         ] {
             assert_eq!(flow.new_bytes(seq, len), new, "{seq}+{len}");
@@ -114,7 +117,10 @@ mod tests {
         flow.captured = 512;
         flow.head_done = 1;
         flow.begin(2, 610, 3);
-        assert_eq!((flow.bytes, flow.captured, flow.turn, flow.first_ns), (0, 0, 2, 3));
+        assert_eq!(
+            (flow.bytes, flow.captured, flow.turn, flow.first_ns),
+            (0, 0, 2, 3)
+        );
         assert!(flow.wants_head());
     }
 }

@@ -46,7 +46,12 @@ pub(crate) fn by_recv(cookie: u64, tuple: &Tuple) -> Option<*mut Conn> {
 fn take(cookie: u64, tuple: &Tuple, early: *mut Conn) -> Option<*mut Conn> {
     // SAFETY: a live element, whose bytes are copied into the new one.
     let conn = conns::create(cookie, unsafe { &*early })?;
-    let told = Told { cookie, at_ns: clock::now(), kind: ADOPTED, offset: 0 };
+    let told = Told {
+        cookie,
+        at_ns: clock::now(),
+        kind: ADOPTED,
+        offset: 0,
+    };
     // A lost one is counted; the exchange then ends as swept.
     let _ = ring::emit::<0>(&told, conn, |_| 0);
     pending::remove(tuple);

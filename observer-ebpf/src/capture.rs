@@ -38,7 +38,11 @@ pub(crate) fn head(
     }
     told.kind = more;
     told.offset = place.offset + first;
-    let rest = Place { at: place.at + first, len: place.len - first, offset: told.offset };
+    let rest = Place {
+        at: place.at + first,
+        len: place.len - first,
+        offset: told.offset,
+    };
     piece::<PIECE_LARGE>(ctx, &told, conn, flow, &rest);
 }
 
@@ -122,8 +126,17 @@ fn holds_blank_line<const N: usize>(data: *const [u8; N], len: u32) -> bool {
 #[inline(always)]
 unsafe fn ends(bytes: *const u8, at: usize, len: u32) -> u64 {
     // SAFETY: the caller's promise. One by one: the verifier wants aligned loads.
-    let four = unsafe { [*bytes.add(at), *bytes.add(at + 1), *bytes.add(at + 2), *bytes.add(at + 3)] };
-    let differs = opaque(u64::from(u32::from_ne_bytes(four) ^ u32::from_ne_bytes(BLANK_LINE)));
+    let four = unsafe {
+        [
+            *bytes.add(at),
+            *bytes.add(at + 1),
+            *bytes.add(at + 2),
+            *bytes.add(at + 3),
+        ]
+    };
+    let differs = opaque(u64::from(
+        u32::from_ne_bytes(four) ^ u32::from_ne_bytes(BLANK_LINE),
+    ));
     let beyond = opaque(u64::from(len)).wrapping_sub(at as u64 + 4) >> 63;
     (differs.wrapping_sub(1) >> 63) & (beyond ^ 1)
 }

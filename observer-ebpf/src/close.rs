@@ -26,10 +26,18 @@ pub(crate) fn on_destroy(ctx: &impl EbpfContext, sock: &impl TracedSock) -> Opti
     // SAFETY: a live element; word read.
     let turn = unsafe { (*conn).request.turn };
     if turn != 0 {
-        let told = Told { cookie, at_ns: clock::now(), kind: CLOSED, offset: 0 };
+        let told = Told {
+            cookie,
+            at_ns: clock::now(),
+            kind: CLOSED,
+            offset: 0,
+        };
         if let Err(Full { first: true }) = ring::emit::<0>(&told, conn, |_| 0) {
             // Once a CPU; the counter has the number.
-            warn!(ctx, "the event ring is full: the end of a connection was not told");
+            warn!(
+                ctx,
+                "the event ring is full: the end of a connection was not told"
+            );
         }
     }
     conns::remove(cookie);

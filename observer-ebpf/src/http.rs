@@ -23,9 +23,16 @@ pub(crate) fn begins_request(ctx: &SkBuffContext, at: u32, len: u32) -> bool {
     let (word, seen) = if len >= 8 {
         (ctx.load::<[u8; 8]>(at).map(u64::from_be_bytes), 8)
     } else if len >= 4 {
-        (ctx.load::<[u8; 4]>(at).map(|four| u64::from(u32::from_be_bytes(four)) << 32), 4)
+        (
+            ctx.load::<[u8; 4]>(at)
+                .map(|four| u64::from(u32::from_be_bytes(four)) << 32),
+            4,
+        )
     } else {
-        (ctx.load::<[u8; 1]>(at).map(|one| u64::from(one[0]) << 56), 1)
+        (
+            ctx.load::<[u8; 1]>(at).map(|one| u64::from(one[0]) << 56),
+            1,
+        )
     };
     let Ok(word) = word else { return false };
     let mut i = 0;

@@ -67,7 +67,12 @@ pub(crate) fn segment(ctx: &SkBuffContext) -> Option<Segment> {
 
 /// Reads both ends into `out`: only where a connection is first met.
 #[inline(always)]
-pub(crate) fn tuple(ctx: &SkBuffContext, segment: &Segment, server: Server, out: &mut Tuple) -> Option<()> {
+pub(crate) fn tuple(
+    ctx: &SkBuffContext,
+    segment: &Segment,
+    server: Server,
+    out: &mut Tuple,
+) -> Option<()> {
     let (source, destination) = match server {
         Server::Source => (&mut out.server, &mut out.client),
         Server::Destination => (&mut out.client, &mut out.server),
@@ -95,7 +100,12 @@ pub(crate) fn tuple(ctx: &SkBuffContext, segment: &Segment, server: Server, out:
 #[inline(always)]
 fn header<const N: usize>(ctx: &SkBuffContext, at: usize) -> Option<&[u8; N]> {
     // SAFETY: the context is the program's own argument; these are fields of it.
-    let (data, end) = unsafe { ((*ctx.skb.skb).data as usize, (*ctx.skb.skb).data_end as usize) };
+    let (data, end) = unsafe {
+        (
+            (*ctx.skb.skb).data as usize,
+            (*ctx.skb.skb).data_end as usize,
+        )
+    };
     let mut start = data + at;
     // SAFETY: changes nothing. It keeps LLVM from folding `at` into the loads below, after
     // which the verifier no longer sees that the checked pointer is the one read.
@@ -115,7 +125,24 @@ fn word(bytes: &[u8; TCP_HEADER], at: usize) -> u32 {
 /// `::ffff:a.b.c.d`.
 #[inline(always)]
 fn map_v4(ip: &[u8; V4_HEADER], at: usize, out: &mut [u8; 16]) {
-    *out = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, ip[at], ip[at + 1], ip[at + 2], ip[at + 3]];
+    *out = [
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0xff,
+        0xff,
+        ip[at],
+        ip[at + 1],
+        ip[at + 2],
+        ip[at + 3],
+    ];
 }
 
 #[inline(always)]

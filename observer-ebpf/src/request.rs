@@ -40,8 +40,16 @@ pub(crate) fn on_ingress(ctx: &SkBuffContext) -> Option<()> {
     let segment = packet::segment(ctx)?;
     // While the handshake or the accept queue is full, data arrives with the listener's
     // socket and cookie: it has none of its own yet.
-    let cookie = if state == LISTEN { EARLY } else { sock::cookie(ctx) };
-    let known = if cookie == EARLY { None } else { conns::get(cookie) };
+    let cookie = if state == LISTEN {
+        EARLY
+    } else {
+        sock::cookie(ctx)
+    };
+    let known = if cookie == EARLY {
+        None
+    } else {
+        conns::get(cookie)
+    };
     let (conn, met) = match known {
         Some(conn) => (conn, Met::Before),
         None => first_met(ctx, &sock, &segment, cookie)?,
@@ -96,7 +104,11 @@ fn first_met(
         return None;
     }
     if cookie != EARLY {
-        let met = if sock.at_stream_start() { Met::AtStart } else { Met::Midway };
+        let met = if sock.at_stream_start() {
+            Met::AtStart
+        } else {
+            Met::Midway
+        };
         return Some((conns::create(cookie, &seed)?, met));
     }
     match early {
@@ -113,7 +125,11 @@ fn first_met(
 fn same_connection(conn: *mut Conn, segment: &Segment) -> bool {
     // SAFETY: a live element of the map; ingress is the only writer of `request`.
     let next_seq = unsafe { (*conn).request.next_seq };
-    segment.seq.wrapping_sub(next_seq).wrapping_add(SAME_CONNECTION) < 2 * SAME_CONNECTION
+    segment
+        .seq
+        .wrapping_sub(next_seq)
+        .wrapping_add(SAME_CONNECTION)
+        < 2 * SAME_CONNECTION
 }
 
 /// Counts a segment's payload; begins a turn where the client speaks again after the server.
@@ -130,11 +146,24 @@ fn payload(ctx: &SkBuffContext, conn: *mut Conn, cookie: u64, segment: &Segment,
     }
     let new = flow.new_bytes(segment.seq, segment.payload_len);
     let now = clock::now();
-    let mut told = Told { cookie, at_ns: now, kind: REQUEST_MORE, offset: 0 };
-    let mut place = Place { at: segment.payload_at, len: segment.payload_len, offset: 0 };
+    let mut told = Told {
+        cookie,
+        at_ns: now,
+        kind: REQUEST_MORE,
+        offset: 0,
+    };
+    let mut place = Place {
+        at: segment.payload_at,
+        len: segment.payload_len,
+        offset: 0,
+    };
     if answered && new != 0 {
         let skip = segment.payload_len - new;
-        place = Place { at: segment.payload_at + skip, len: new, offset: 0 };
+        place = Place {
+            at: segment.payload_at + skip,
+            len: new,
+            offset: 0,
+        };
         if http::begins_request(ctx, place.at, new) {
             *protocol = PROTOCOL_HTTP;
             flow.begin(flow.turn + 1, segment.seq.wrapping_add(skip), now);
@@ -144,7 +173,10 @@ fn payload(ctx: &SkBuffContext, conn: *mut Conn, cookie: u64, segment: &Segment,
             return;
         }
     }
-    place.offset = segment.seq.wrapping_add(segment.payload_len - place.len).wrapping_sub(flow.start_seq);
+    place.offset = segment
+        .seq
+        .wrapping_add(segment.payload_len - place.len)
+        .wrapping_sub(flow.start_seq);
     if new != 0 {
         flow.count(new, now);
     }

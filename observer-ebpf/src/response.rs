@@ -23,7 +23,11 @@ pub(crate) fn on_egress(ctx: &SkBuffContext) -> Option<()> {
     let sock = Sock::of(ctx)?;
     let port = sock.port();
     if !ports::watched(port) {
-        return if port == 0 && sock.state() == CLOSE { aborted(ctx) } else { None };
+        return if port == 0 && sock.state() == CLOSE {
+            aborted(ctx)
+        } else {
+            None
+        };
     }
     if sock.state() == LISTEN {
         return None;
@@ -68,7 +72,10 @@ fn payload(ctx: &SkBuffContext, conn: *mut Conn, cookie: u64, segment: &Segment)
     // SAFETY: a live element; egress is the only writer of `response`, and of
     // `request.turn` it reads one word.
     let (flow, turn) = unsafe {
-        ((&mut (*conn).response), (&raw const (*conn).request.turn).read_volatile())
+        (
+            (&mut (*conn).response),
+            (&raw const (*conn).request.turn).read_volatile(),
+        )
     };
     if turn == 0 {
         return;
@@ -90,8 +97,17 @@ fn payload(ctx: &SkBuffContext, conn: *mut Conn, cookie: u64, segment: &Segment)
     flow.count(new, now);
     if flow.wants_head() {
         let kind = if first { RESPONSE } else { RESPONSE_MORE };
-        let told = Told { cookie, at_ns: now, kind, offset };
-        let place = Place { at: segment.payload_at + skip, len: new, offset };
+        let told = Told {
+            cookie,
+            at_ns: now,
+            kind,
+            offset,
+        };
+        let place = Place {
+            at: segment.payload_at + skip,
+            len: new,
+            offset,
+        };
         capture::head(ctx, told, RESPONSE_MORE, conn, flow, &place);
     }
 }

@@ -46,7 +46,12 @@ impl BtfSock {
         let words: [u32; 4] = if v4 {
             [0, 0, 0xffff_u32.to_be(), self.read(v4_at)]
         } else {
-            [self.read(v6_at), self.read(v6_at + 4), self.read(v6_at + 8), self.read(v6_at + 12)]
+            [
+                self.read(v6_at),
+                self.read(v6_at + 4),
+                self.read(v6_at + 8),
+                self.read(v6_at + 12),
+            ]
         };
         bytes(words)
     }
@@ -125,7 +130,12 @@ impl TracedSock for ClassicSock {
         } else {
             (self.address(28), self.address(44))
         };
-        Tuple { client, server, client_port: self.read(DPORT), server_port: self.port() }
+        Tuple {
+            client,
+            server,
+            client_port: self.read(DPORT),
+            server_port: self.port(),
+        }
     }
 }
 

@@ -1,8 +1,10 @@
 //! The command line, as typed.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::net::SocketAddr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::commands::{ProfileArgs, classify, rules};
 
 /// Sees which boot surface saturates and who is waited for, from the kernel.
 #[derive(Debug, Parser)]
@@ -18,15 +20,10 @@ pub struct Cli {
 pub enum Command {
     /// Observe, and serve the metrics, until stopped.
     Run(RunArgs),
-}
-
-/// A built-in set of endpoints.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Profile {
-    /// The 13 boot stages, for any provisioner.
-    Generic,
-    /// The eight endpoints of Dragonfly.
-    Dragonfly,
+    /// Say what requests would be counted as.
+    Classify(classify::Args),
+    /// Show rules, or test them.
+    Rules(rules::Args),
 }
 
 /// How much is logged.
@@ -57,11 +54,8 @@ pub struct RunArgs {
     #[arg(long = "tftp-port", value_name = "N", default_values_t = [69], value_parser = clap::value_parser!(u16).range(1..))]
     pub tftp_ports: Vec<u16>,
     /// Endpoints to aggregate into.
-    #[arg(long, value_enum, default_value_t = Profile::Generic, conflicts_with = "rules")]
-    pub profile: Profile,
-    /// Endpoints of your own: a TOML file.
-    #[arg(long, value_name = "FILE")]
-    pub rules: Option<PathBuf>,
+    #[command(flatten)]
+    pub profile: ProfileArgs,
     /// How much to log, to standard error.
     #[arg(long, value_enum, default_value_t = LogLevel::Info)]
     pub log_level: LogLevel,

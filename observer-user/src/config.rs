@@ -1,13 +1,10 @@
 //! The configuration, validated: after this nothing is parsed again.
 
-use std::{fs, net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
-use crate::{
-    cli::{Profile, RunArgs},
-    model::classify::Classifier,
-};
+use crate::{cli::RunArgs, model::classify::Classifier};
 
 /// What `run` runs with.
 pub struct Config {
@@ -24,19 +21,11 @@ pub struct Config {
 impl Config {
     /// Reads what the arguments name and checks all of it.
     pub fn from_args(args: &RunArgs) -> Result<Self> {
-        let classifier = match (&args.rules, args.profile) {
-            (Some(path), _) => {
-                let text = fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
-                Classifier::from_toml(&text).with_context(|| format!("rules file {}", path.display()))?
-            }
-            (None, Profile::Generic) => Classifier::generic(),
-            (None, Profile::Dragonfly) => Classifier::dragonfly(),
-        };
         Ok(Self {
             listen: args.listen.clone(),
             http_ports: args.http_ports.clone(),
             tftp_ports: args.tftp_ports.clone(),
-            classifier: Arc::new(classifier),
+            classifier: Arc::new(args.profile.classifier()?),
         })
     }
 }

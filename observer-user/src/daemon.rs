@@ -18,8 +18,9 @@ use tokio::{
 
 use crate::{
     config::Config,
-    diag, http,
+    diag,
     health::Health,
+    http,
     kernel::{self, Kernel, Settings},
     metrics::Metrics,
     model::track::Tracker,
@@ -48,12 +49,22 @@ pub async fn run(config: Config) -> Result<()> {
     let metrics = Metrics::register(&mut registry, config.classifier.endpoints());
     let health = Arc::new(Health::default());
     let (scrapes, asked) = mpsc::channel(SCRAPES);
-    let app = http::App { registry: Arc::new(registry), health: Arc::clone(&health), scrapes };
+    let app = http::App {
+        registry: Arc::new(registry),
+        health: Arc::clone(&health),
+        scrapes,
+    };
     let (stop_serving, stopped) = watch::channel(false);
-    let server = tokio::spawn(http::serve(asynchronous(listeners)?, http::router(app), stopped));
+    let server = tokio::spawn(http::serve(
+        asynchronous(listeners)?,
+        http::router(app),
+        stopped,
+    ));
 
     let observer = Observer::new(kernel, Tracker::new(config.classifier), metrics, health);
-    let observed = tokio::spawn(observer.run(asked, stop)).await.context("the observer task panicked")?;
+    let observed = tokio::spawn(observer.run(asked, stop))
+        .await
+        .context("the observer task panicked")?;
     stop_serving.send_replace(true);
     if timeout(LAST_ANSWERS, server).await.is_err() {
         tracing::debug!("a connection did not end in time");
@@ -84,7 +95,10 @@ fn bind(asked: &[SocketAddr]) -> Result<Vec<TcpListener>> {
         Ok(listener) => Ok(vec![listener]),
         Err(error) if error.kind() == ErrorKind::AddrInUse => Err(in_use(both)).context(error),
         // IPv6 is off.
-        Err(_) => Ok(vec![bind_one(SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT)))?]),
+        Err(_) => Ok(vec![bind_one(SocketAddr::from((
+            Ipv4Addr::UNSPECIFIED,
+            PORT,
+        )))?]),
     }
 }
 
@@ -102,7 +116,10 @@ fn in_use(address: SocketAddr) -> anyhow::Error {
 }
 
 fn addresses(listeners: &[TcpListener]) -> Result<Vec<SocketAddr>> {
-    listeners.iter().map(|listener| listener.local_addr().context("read the bound address")).collect()
+    listeners
+        .iter()
+        .map(|listener| listener.local_addr().context("read the bound address"))
+        .collect()
 }
 
 fn asynchronous(listeners: Vec<TcpListener>) -> Result<Vec<tokio::net::TcpListener>> {
@@ -110,7 +127,10 @@ fn asynchronous(listeners: Vec<TcpListener>) -> Result<Vec<tokio::net::TcpListen
         listener.set_nonblocking(true)?;
         tokio::net::TcpListener::from_std(listener)
     };
-    listeners.into_iter().map(|listener| convert(listener).context("serve a listener")).collect()
+    listeners
+        .into_iter()
+        .map(|listener| convert(listener).context("serve a listener"))
+        .collect()
 }
 
 /// Pinned ports and only they, or what listens now and what will.
@@ -123,19 +143,37 @@ fn settings(config: &Config, own: &[SocketAddr]) -> Settings {
             Vec::new()
         })
     };
-    let mut http_ports = if learn_ports { listening() } else { config.http_ports.clone() };
+    let mut http_ports = if learn_ports {
+        listening()
+    } else {
+        config.http_ports.clone()
+    };
     http_ports.retain(|port| !own.contains(port));
-    Settings { http_ports, tftp_ports: config.tftp_ports.clone(), ignored_ports: own, learn_ports }
+    Settings {
+        http_ports,
+        tftp_ports: config.tftp_ports.clone(),
+        ignored_ports: own,
+        learn_ports,
+    }
 }
 
 fn announce(addresses: &[SocketAddr], settings: &Settings) {
     for address in addresses {
         tracing::info!("metrics at http://{}/metrics", reachable(*address));
     }
-    let ports = settings.http_ports.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
+    let ports = settings
+        .http_ports
+        .iter()
+        .map(u16::to_string)
+        .collect::<Vec<_>>()
+        .join(", ");
     match (settings.learn_ports, ports.as_str()) {
-        (true, "") => tracing::info!("watching HTTP on every port as it begins to listen; none does yet"),
-        (true, ports) => tracing::info!("watching HTTP on ports {ports}, and on others as they begin to listen"),
+        (true, "") => {
+            tracing::info!("watching HTTP on every port as it begins to listen; none does yet")
+        }
+        (true, ports) => {
+            tracing::info!("watching HTTP on ports {ports}, and on others as they begin to listen")
+        }
         (false, ports) => tracing::info!("watching HTTP on ports {ports} only"),
     }
 }

@@ -1,11 +1,15 @@
 //! The `pxe-observer` command.
 
-use std::process::ExitCode;
+use std::{
+    io::{self, BufWriter, IsTerminal as _, Write as _},
+    process::ExitCode,
+};
 
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
 use observer_user::{
     cli::{Cli, Command, LogLevel, RunArgs},
+    commands::{Streams, classify, rules},
     config::Config,
     daemon,
 };
@@ -15,36 +19,50 @@ use tracing_subscriber::filter::LevelFilter;
 const BAD_CONFIGURATION: u8 = 2;
 
 fn main() -> ExitCode {
-    match Cli::parse().command {
+    let ended = match Cli::parse().command {
         Command::Run(args) => run(&args),
-    }
+        Command::Classify(args) => printing(|streams| classify::run(args, streams)),
+        Command::Rules(args) => printing(|streams| rules::run(args, streams)),
+    };
+    ended.unwrap_or_else(|error| {
+        complain(&error);
+        ExitCode::FAILURE
+    })
 }
 
-fn run(args: &RunArgs) -> ExitCode {
+fn run(args: &RunArgs) -> Result<ExitCode> {
     log_to_stderr(args.log_level);
     let config = match Config::from_args(args) {
         Ok(config) => config,
-        Err(error) => return fail(&error, ExitCode::from(BAD_CONFIGURATION)),
+        Err(error) => {
+            complain(&error);
+            return Ok(ExitCode::from(BAD_CONFIGURATION));
+        }
     };
-    match observe(config) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&error, ExitCode::FAILURE),
-    }
-}
-
-/// Two threads: one may encode a scrape while the other drains the ring.
-fn observe(config: Config) -> Result<()> {
+    // Two threads: one may encode a scrape while the other drains the ring.
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .context("start the runtime")?
-        .block_on(daemon::run(config))
+        .block_on(daemon::run(config))?;
+    Ok(ExitCode::SUCCESS)
 }
 
-fn fail(error: &anyhow::Error, code: ExitCode) -> ExitCode {
+fn printing(command: impl FnOnce(&mut Streams<'_>) -> Result<ExitCode>) -> Result<ExitCode> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let mut streams = Streams {
+        input: &mut io::stdin().lock(),
+        out: &mut out,
+        err: &mut io::stderr().lock(),
+    };
+    let code = command(&mut streams)?;
+    out.flush().context("write to standard output")?;
+    Ok(code)
+}
+
+fn complain(error: &anyhow::Error) {
     eprintln!("pxe-observer: {error:#}");
-    code
 }
 
 fn log_to_stderr(level: LogLevel) {
@@ -54,6 +72,10 @@ fn log_to_stderr(level: LogLevel) {
         LogLevel::Info => LevelFilter::INFO,
         LogLevel::Debug => LevelFilter::DEBUG,
     };
-    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_ansi(colours).init();
+    let colours = io::stderr().is_terminal();
+    tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(io::stderr)
+        .with_ansi(colours)
+        .init();
 }

@@ -36,9 +36,17 @@ impl Observer {
     /// An observer of an attached kernel side.
     pub fn new(kernel: Kernel, tracker: Tracker, metrics: Metrics, health: Arc<Health>) -> Self {
         for probe in kernel.probes() {
-            metrics.observer.probe(probe.hook.name(), probe.attached.is_ok());
+            metrics
+                .observer
+                .probe(probe.hook.name(), probe.attached.is_ok());
         }
-        Self { kernel, tracker, metrics, health, facts: Vec::new() }
+        Self {
+            kernel,
+            tracker,
+            metrics,
+            health,
+            facts: Vec::new(),
+        }
     }
 
     /// Runs until `stop` is ready, drains once more, and detaches.
@@ -76,7 +84,13 @@ impl Observer {
 
     /// Takes all events, and looks after the responses that began in them.
     fn drain(&mut self) {
-        let Self { kernel, tracker, metrics, facts, .. } = self;
+        let Self {
+            kernel,
+            tracker,
+            metrics,
+            facts,
+            ..
+        } = self;
         kernel.drain(|record| match Event::decode(record) {
             Some(event) => {
                 metrics.observer.event(event.kind);
@@ -101,14 +115,25 @@ impl Observer {
             (Counter::PendingCollision, Loss::PendingCollision),
             (Counter::JoinedMidway, Loss::JoinedMidway),
         ] {
-            self.metrics.observer.kernel_lost(loss, self.kernel.count(counter));
+            self.metrics
+                .observer
+                .kernel_lost(loss, self.kernel.count(counter));
         }
         self.kernel.flush_diagnostics();
     }
 
     fn sweep(&mut self) {
-        let Self { kernel, tracker, facts, .. } = self;
-        for tuple in tracker.sweep(monotonic_ns(), |cookie| kernel.conn(cookie).is_some(), facts) {
+        let Self {
+            kernel,
+            tracker,
+            facts,
+            ..
+        } = self;
+        for tuple in tracker.sweep(
+            monotonic_ns(),
+            |cookie| kernel.conn(cookie).is_some(),
+            facts,
+        ) {
             self.kernel.forget_pending(tuple);
         }
         self.record();
@@ -117,7 +142,8 @@ impl Observer {
     fn follow(&mut self, all: bool) {
         for cookie in self.tracker.due(all) {
             let entry = self.kernel.conn(cookie);
-            self.tracker.on_entry(cookie, entry.as_ref(), &mut self.facts);
+            self.tracker
+                .on_entry(cookie, entry.as_ref(), &mut self.facts);
         }
     }
 

@@ -9,13 +9,17 @@ static PORTS: Array<u8> = Array::with_max_entries(65_536, 0);
 /// True if TCP on this port is watched.
 #[inline(always)]
 pub(crate) fn watched(port: u16) -> bool {
-    PORTS.get(u32::from(port)).is_some_and(|flags| flags & HTTP != 0)
+    PORTS
+        .get(u32::from(port))
+        .is_some_and(|flags| flags & HTTP != 0)
 }
 
 /// Watches a listener's port from now on, unless the user excluded it.
 #[inline(always)]
 pub(crate) fn learn(port: u16) -> bool {
-    let Some(flags) = PORTS.get_ptr_mut(u32::from(port)) else { return false };
+    let Some(flags) = PORTS.get_ptr_mut(u32::from(port)) else {
+        return false;
+    };
     // SAFETY: a live element of our array. User space sets a port before it learns it and
     // only ever adds to what is learned, so a race can lose nothing that matters.
     unsafe {

@@ -2,12 +2,7 @@
 //! unless it is past half full.
 
 use aya_ebpf::{macros::map, maps::RingBuf};
-use observer_common::{
-    conn::Conn,
-    event::Record,
-    limits::RING_BYTES,
-    loss::Counter,
-};
+use observer_common::{conn::Conn, event::Record, limits::RING_BYTES, loss::Counter};
 
 use super::stats;
 
@@ -43,7 +38,9 @@ pub(crate) fn emit<const N: usize>(
     fill: impl FnOnce(*mut [u8; N]) -> u16,
 ) -> Result<(), Full> {
     let Some(mut entry) = EVENTS.reserve::<Record<N>>(0) else {
-        return Err(Full { first: stats::count(Counter::RingFull) });
+        return Err(Full {
+            first: stats::count(Counter::RingFull),
+        });
     };
     let record = entry.as_mut_ptr();
     // SAFETY: the record is ours until it is submitted, and every header field is written;

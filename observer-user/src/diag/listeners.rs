@@ -10,7 +10,11 @@ pub fn listening_ports() -> Result<Vec<u16>> {
     let mut sockets = tcp().context("read /proc/net/tcp")?;
     // Absent where IPv6 is off.
     sockets.extend(tcp6().unwrap_or_default());
-    let ports: BTreeSet<u16> = sockets.iter().filter(|socket| is_open(socket)).map(|socket| socket.local_address.port()).collect();
+    let ports: BTreeSet<u16> = sockets
+        .iter()
+        .filter(|socket| is_open(socket))
+        .map(|socket| socket.local_address.port())
+        .collect();
     Ok(ports.into_iter().collect())
 }
 

@@ -40,8 +40,15 @@ pub fn router(app: App) -> Router {
         .route("/", get(landing))
         .route("/metrics", get(scrape))
         .route("/healthz", get(healthz))
-        .fallback(|| async { (StatusCode::NOT_FOUND, "not found: there are /metrics, /healthz and /\n") })
-        .method_not_allowed_fallback(|| async { (StatusCode::METHOD_NOT_ALLOWED, "GET and HEAD only\n") })
+        .fallback(|| async {
+            (
+                StatusCode::NOT_FOUND,
+                "not found: there are /metrics, /healthz and /\n",
+            )
+        })
+        .method_not_allowed_fallback(|| async {
+            (StatusCode::METHOD_NOT_ALLOWED, "GET and HEAD only\n")
+        })
         .with_state(app)
 }
 
@@ -60,13 +67,19 @@ async fn scrape(State(app): State<App>) -> Response {
     }
     match metrics::encode(&app.registry) {
         Ok(text) => ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
-        Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, "the metrics could not be encoded\n").into_response(),
+        Err(_) => (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the metrics could not be encoded\n",
+        )
+            .into_response(),
     }
 }
 
 async fn refreshed(app: &App) -> bool {
     let (done, answer) = oneshot::channel();
-    let asked = timeout(PATIENCE, async { app.scrapes.send(done).await.is_ok() && answer.await.is_ok() });
+    let asked = timeout(PATIENCE, async {
+        app.scrapes.send(done).await.is_ok() && answer.await.is_ok()
+    });
     asked.await.unwrap_or(false)
 }
 
@@ -74,7 +87,10 @@ async fn healthz(State(app): State<App>) -> (StatusCode, &'static str) {
     if app.health.is_draining() {
         (StatusCode::OK, "ok\n")
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "kernel events are not being drained\n")
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "kernel events are not being drained\n",
+        )
     }
 }
 
@@ -86,15 +102,32 @@ mod tests {
     use super::*;
 
     async fn ask(app: &App, method: &str, path: &str) -> (StatusCode, Option<String>) {
-        let request = Request::builder().method(method).uri(path).body(Body::empty()).expect("a request");
-        let response = router(app.clone()).oneshot(request).await.expect("infallible");
-        let content_type = response.headers().get(CONTENT_TYPE).map(|value| value.to_str().expect("text").to_owned());
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .body(Body::empty())
+            .expect("a request");
+        let response = router(app.clone())
+            .oneshot(request)
+            .await
+            .expect("infallible");
+        let content_type = response
+            .headers()
+            .get(CONTENT_TYPE)
+            .map(|value| value.to_str().expect("text").to_owned());
         (response.status(), content_type)
     }
 
     fn app() -> (App, mpsc::Receiver<ScrapeRequest>) {
         let (scrapes, asked) = mpsc::channel(1);
-        (App { registry: Arc::default(), health: Arc::default(), scrapes }, asked)
+        (
+            App {
+                registry: Arc::default(),
+                health: Arc::default(),
+                scrapes,
+            },
+            asked,
+        )
     }
 
     #[tokio::test]
@@ -102,7 +135,10 @@ mod tests {
         let (app, mut asked) = app();
         let observer = tokio::spawn(async move { asked.recv().await.map(|done| done.send(())) });
         let (status, content_type) = ask(&app, "GET", "/metrics").await;
-        assert_eq!((status, content_type.as_deref()), (StatusCode::OK, Some(metrics::CONTENT_TYPE)));
+        assert_eq!(
+            (status, content_type.as_deref()),
+            (StatusCode::OK, Some(metrics::CONTENT_TYPE))
+        );
         assert!(observer.await.expect("no panic").is_some());
     }
 
@@ -110,13 +146,19 @@ mod tests {
     async fn a_scrape_without_an_observer_is_refused() {
         let (app, asked) = app();
         drop(asked);
-        assert_eq!(ask(&app, "GET", "/metrics").await.0, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(
+            ask(&app, "GET", "/metrics").await.0,
+            StatusCode::SERVICE_UNAVAILABLE
+        );
     }
 
     #[tokio::test]
     async fn health_is_whether_events_are_drained() {
         let (app, _asked) = app();
-        assert_eq!(ask(&app, "GET", "/healthz").await.0, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(
+            ask(&app, "GET", "/healthz").await.0,
+            StatusCode::SERVICE_UNAVAILABLE
+        );
         app.health.drained();
         assert_eq!(ask(&app, "GET", "/healthz").await.0, StatusCode::OK);
         assert_eq!(ask(&app, "HEAD", "/healthz").await.0, StatusCode::OK);
@@ -125,7 +167,10 @@ mod tests {
     #[tokio::test]
     async fn other_methods_and_paths_are_refused() {
         let (app, _asked) = app();
-        assert_eq!(ask(&app, "POST", "/metrics").await.0, StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(
+            ask(&app, "POST", "/metrics").await.0,
+            StatusCode::METHOD_NOT_ALLOWED
+        );
         assert_eq!(ask(&app, "GET", "/nothing").await.0, StatusCode::NOT_FOUND);
         assert_eq!(ask(&app, "GET", "/").await.0, StatusCode::OK);
     }

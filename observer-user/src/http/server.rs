@@ -26,15 +26,27 @@ pub async fn serve(listeners: Vec<TcpListener>, router: Router, stop: watch::Rec
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let mut accepting = JoinSet::new();
     for listener in listeners {
-        accepting.spawn(accept(listener, router.clone(), Arc::clone(&places), stop.clone()));
+        accepting.spawn(accept(
+            listener,
+            router.clone(),
+            Arc::clone(&places),
+            stop.clone(),
+        ));
     }
     while accepting.join_next().await.is_some() {}
 }
 
-async fn accept(listener: TcpListener, router: Router, places: Arc<Semaphore>, mut stop: watch::Receiver<bool>) {
+async fn accept(
+    listener: TcpListener,
+    router: Router,
+    places: Arc<Semaphore>,
+    mut stop: watch::Receiver<bool>,
+) {
     let mut connections = JoinSet::new();
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            break;
+        };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             _ = stop.wait_for(|stop| *stop) => break,

@@ -47,7 +47,10 @@ impl KernelTypes {
 }
 
 fn sock_common(types: &btf_rs::Btf) -> Result<Struct> {
-    for found in types.resolve_types_by_name("sock_common").context("find struct sock_common")? {
+    for found in types
+        .resolve_types_by_name("sock_common")
+        .context("find struct sock_common")?
+    {
         if let Type::Struct(sock) = found {
             return Ok(sock);
         }
@@ -65,7 +68,8 @@ fn bits_to(types: &btf_rs::Btf, within: &Struct, field: &str) -> Option<u32> {
         if !name.is_empty() {
             return None;
         }
-        let (Type::Struct(inner) | Type::Union(inner)) = types.resolve_chained_type(member).ok()? else {
+        let (Type::Struct(inner) | Type::Union(inner)) = types.resolve_chained_type(member).ok()?
+        else {
             return None;
         };
         Some(member.bit_offset() + bits_to(types, &inner, field)?)

@@ -45,8 +45,12 @@ fn mounted() -> Result<Option<String>> {
 fn mounted_privately() -> Result<OwnedFd> {
     let context = fsopen("cgroup2", FsOpenFlags::FSOPEN_CLOEXEC).context("fsopen cgroup2")?;
     fsconfig_create(context.as_fd()).context("fsconfig cgroup2")?;
-    let mount = fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())
-        .context("fsmount cgroup2")?;
+    let mount = fsmount(
+        context.as_fd(),
+        FsMountFlags::FSMOUNT_CLOEXEC,
+        MountAttrFlags::empty(),
+    )
+    .context("fsmount cgroup2")?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     Ok(openat(&mount, ".", flags, Mode::empty()).context("open the mounted cgroup2")?)
 }

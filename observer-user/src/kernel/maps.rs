@@ -29,7 +29,9 @@ pub(super) struct Maps {
 impl Maps {
     pub(super) fn take(programs: &mut Ebpf) -> Result<Self> {
         let mut map = |name: &str| -> Result<Map> {
-            programs.take_map(name).with_context(|| format!("the eBPF object has no map {name}"))
+            programs
+                .take_map(name)
+                .with_context(|| format!("the eBPF object has no map {name}"))
         };
         Ok(Self {
             events: map("EVENTS")?.try_into().context("map EVENTS")?,
@@ -50,10 +52,14 @@ impl Maps {
     }
 
     pub(super) fn set_port(&mut self, port: u16, flags: u8) -> Result<()> {
-        self.ports.set(u32::from(port), flags, 0).with_context(|| format!("watch port {port}"))
+        self.ports
+            .set(u32::from(port), flags, 0)
+            .with_context(|| format!("watch port {port}"))
     }
 
     pub(super) fn count(&self, counter: Counter) -> u64 {
-        self.stats.get(&counter.slot(), 0).map_or(0, |values| values.iter().sum())
+        self.stats
+            .get(&counter.slot(), 0)
+            .map_or(0, |values| values.iter().sum())
     }
 }

@@ -25,9 +25,9 @@ use observer_common::{
 };
 use tokio::io::{Interest, unix::AsyncFd};
 
+use self::maps::Maps;
 pub use self::preflight::check as preflight;
 pub use self::probes::{Hook, Probe};
-use self::maps::Maps;
 
 /// What is decided before the programs load.
 #[derive(Clone, Debug, Default)]
@@ -75,7 +75,12 @@ impl Kernel {
             .inspect_err(|error| tracing::debug!(%error, "no kernel-side diagnostics"))
             .ok();
         let probes = probes::attach(&mut programs, &cgroup::root()?, types, records)?;
-        Ok(Self { maps, probes, logger, _programs: programs })
+        Ok(Self {
+            maps,
+            probes,
+            logger,
+            _programs: programs,
+        })
     }
 
     /// Takes every event out of the ring, oldest first; returns how many there were.
@@ -124,12 +129,20 @@ impl Kernel {
 }
 
 fn set_ports(maps: &mut Maps, settings: &Settings) -> Result<()> {
-    let flagged = |ports: &[u16], flag| ports.iter().map(move |port| (*port, flag)).collect::<Vec<_>>();
+    let flagged = |ports: &[u16], flag| {
+        ports
+            .iter()
+            .map(move |port| (*port, flag))
+            .collect::<Vec<_>>()
+    };
     let mut table = flagged(&settings.http_ports, port::HTTP);
     table.extend(flagged(&settings.tftp_ports, port::TFTP));
     table.extend(flagged(&settings.ignored_ports, port::IGNORED));
     for (number, _) in &table {
-        let flags = table.iter().filter(|(other, _)| other == number).fold(0, |all, (_, flag)| all | flag);
+        let flags = table
+            .iter()
+            .filter(|(other, _)| other == number)
+            .fold(0, |all, (_, flag)| all | flag);
         maps.set_port(*number, flags)?;
     }
     Ok(())

@@ -6,13 +6,17 @@ use caps::{CapSet, Capability};
 /// What loading and attaching need, and why (capabilities(7)).
 const NEEDED: [(Capability, &str); 3] = [
     (Capability::CAP_BPF, "to load eBPF programs"),
-    (Capability::CAP_NET_ADMIN, "to attach them to the root cgroup"),
+    (
+        Capability::CAP_NET_ADMIN,
+        "to attach them to the root cgroup",
+    ),
     (Capability::CAP_PERFMON, "to attach them to tracepoints"),
 ];
 
 /// Checks the capabilities of this process.
 pub fn check() -> Result<()> {
-    let effective = caps::read(None, CapSet::Effective).context("read this process's capabilities")?;
+    let effective =
+        caps::read(None, CapSet::Effective).context("read this process's capabilities")?;
     // Before 5.8 there was only CAP_SYS_ADMIN, and it still stands for the two newer ones.
     let admin = effective.contains(&Capability::CAP_SYS_ADMIN);
     for (capability, reason) in NEEDED {

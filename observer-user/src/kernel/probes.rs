@@ -6,7 +6,8 @@ use anyhow::{Context as _, Result, anyhow};
 use aya::{
     Ebpf,
     programs::{
-        BtfTracePoint, CgroupAttachMode, CgroupSkb, CgroupSkbAttachType, Program, ProgramError, TracePoint,
+        BtfTracePoint, CgroupAttachMode, CgroupSkb, CgroupSkbAttachType, Program, ProgramError,
+        TracePoint,
     },
 };
 
@@ -63,19 +64,30 @@ pub(super) fn attach(
     records: Result<TcpEvent>,
 ) -> Result<Vec<Probe>> {
     let mut probes = Vec::new();
-    for (hook, direction) in
-        [(Hook::Ingress, CgroupSkbAttachType::Ingress), (Hook::Egress, CgroupSkbAttachType::Egress)]
-    {
+    for (hook, direction) in [
+        (Hook::Ingress, CgroupSkbAttachType::Ingress),
+        (Hook::Egress, CgroupSkbAttachType::Egress),
+    ] {
         packet_hook(programs, hook.name(), cgroup, direction)?;
-        probes.push(Probe { hook, attached: Ok(hook.name()) });
+        probes.push(Probe {
+            hook,
+            attached: Ok(hook.name()),
+        });
     }
     for tracepoint in &TRACEPOINTS {
-        probes.push(Probe { hook: tracepoint.hook, attached: tracepoint.attach(programs, &types, &records) });
+        probes.push(Probe {
+            hook: tracepoint.hook,
+            attached: tracepoint.attach(programs, &types, &records),
+        });
     }
     for Probe { hook, attached } in &probes {
         match attached {
             Ok(program) => tracing::debug!(hook = hook.name(), program, "attached"),
-            Err(error) => tracing::warn!(hook = hook.name(), "not attached, {}: {error:#}", hook.without()),
+            Err(error) => tracing::warn!(
+                hook = hook.name(),
+                "not attached, {}: {error:#}",
+                hook.without()
+            ),
         }
     }
     Ok(probes)
@@ -88,7 +100,9 @@ fn packet_hook(
     direction: CgroupSkbAttachType,
 ) -> Result<()> {
     let program: &mut CgroupSkb = program(programs, name)?;
-    program.load().with_context(|| format!("load cgroup_skb/{name}"))?;
+    program
+        .load()
+        .with_context(|| format!("load cgroup_skb/{name}"))?;
     // A bpf_link is always one of many; AllowMultiple on top of it is refused.
     program
         .attach(cgroup.as_fd(), direction, CgroupAttachMode::Single)
@@ -105,8 +119,18 @@ struct Tracepoint {
 }
 
 const TRACEPOINTS: [Tracepoint; 2] = [
-    Tracepoint { hook: Hook::Recv, name: "tcp_rcv_space_adjust", btf: "recv_btf", classic: "recv_classic" },
-    Tracepoint { hook: Hook::Destroy, name: "tcp_destroy_sock", btf: "destroy_btf", classic: "destroy_classic" },
+    Tracepoint {
+        hook: Hook::Recv,
+        name: "tcp_rcv_space_adjust",
+        btf: "recv_btf",
+        classic: "recv_classic",
+    },
+    Tracepoint {
+        hook: Hook::Destroy,
+        name: "tcp_destroy_sock",
+        btf: "destroy_btf",
+        classic: "destroy_classic",
+    },
 ];
 
 impl Tracepoint {
@@ -121,7 +145,9 @@ impl Tracepoint {
             .as_ref()
             .map_err(|error| anyhow!("{error:#}"))
             .and_then(|types| self.attach_btf(programs, types));
-        let Err(by_btf) = by_btf else { return Ok(self.btf) };
+        let Err(by_btf) = by_btf else {
+            return Ok(self.btf);
+        };
         let classic = records
             .as_ref()
             .map_err(|error| anyhow!("{error:#}"))
@@ -154,14 +180,30 @@ fn program<'a, P>(programs: &'a mut Ebpf, name: &str) -> Result<P>
 where
     P: TryFrom<&'a mut Program, Error = ProgramError>,
 {
-    let program = programs.program_mut(name).with_context(|| format!("the eBPF object has no program {name}"))?;
-    program.try_into().with_context(|| format!("program {name}"))
+    let program = programs
+        .program_mut(name)
+        .with_context(|| format!("the eBPF object has no program {name}"))?;
+    program
+        .try_into()
+        .with_context(|| format!("program {name}"))
 }
 
 /// A refusal with the verifier's last line instead of all of them.
 fn brief(error: ProgramError) -> anyhow::Error {
-    let ProgramError::LoadError { io_error, verifier_log } = &error else { return error.into() };
+    let ProgramError::LoadError {
+        io_error,
+        verifier_log,
+    } = &error
+    else {
+        return error.into();
+    };
     let log = verifier_log.to_string();
-    let last = log.lines().rev().find(|line| !line.trim().is_empty() && !line.starts_with("processed"));
-    anyhow!("load: {io_error}: {}", last.unwrap_or("the verifier said nothing"))
+    let last = log
+        .lines()
+        .rev()
+        .find(|line| !line.trim().is_empty() && !line.starts_with("processed"));
+    anyhow!(
+        "load: {io_error}: {}",
+        last.unwrap_or("the verifier said nothing")
+    )
 }

@@ -20,13 +20,21 @@ const COMMON: [(&str, u32); 3] = [("sport", 16), ("dport", 18), ("sock_cookie", 
 pub(super) fn tcp_event_layout() -> Result<TcpEvent> {
     let recv = layout(&format("tcp_rcv_space_adjust")?)?;
     let destroy = layout(&format("tcp_destroy_sock")?)?;
-    ensure!(recv == destroy, "tcp_rcv_space_adjust and tcp_destroy_sock have different records");
+    ensure!(
+        recv == destroy,
+        "tcp_rcv_space_adjust and tcp_destroy_sock have different records"
+    );
     Ok(recv)
 }
 
 fn format(tracepoint: &str) -> Result<String> {
     let places = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
-    let path = |root| PathBuf::from(root).join("events/tcp").join(tracepoint).join("format");
+    let path = |root| {
+        PathBuf::from(root)
+            .join("events/tcp")
+            .join(tracepoint)
+            .join("format")
+    };
     places.into_iter().find_map(|root| fs::read_to_string(path(root)).ok()).with_context(|| {
         format!(
             "no format of tracepoint tcp:{tracepoint} in {}: `mount -t tracefs nodev {}` fixes it where tracefs is not mounted",
@@ -40,7 +48,10 @@ fn format(tracepoint: &str) -> Result<String> {
 fn layout(format: &str) -> Result<TcpEvent> {
     for (field, expected) in COMMON {
         let found = offset(format, field);
-        ensure!(found == Some(expected), "field {field} is at {found:?}, not at {expected}");
+        ensure!(
+            found == Some(expected),
+            "field {field} is at {found:?}, not at {expected}"
+        );
     }
     match (offset(format, "saddr_v6"), offset(format, "daddr_v6")) {
         (Some(28), Some(44)) => Ok(TcpEvent::WithoutFamily),
@@ -56,7 +67,12 @@ fn offset(format: &str, field: &str) -> Option<u32> {
         let name = declaration.rsplit(' ').next().unwrap_or_default();
         name.split('[').next() == Some(field)
     })?;
-    line.split("offset:").nth(1)?.split(';').next()?.parse().ok()
+    line.split("offset:")
+        .nth(1)?
+        .split(';')
+        .next()?
+        .parse()
+        .ok()
 }
 
 #[cfg(test)]
@@ -79,7 +95,10 @@ mod tests {
 
     #[test]
     fn both_layouts_are_told_apart() {
-        assert_eq!(layout(&record(28, 44)).expect("5.10"), TcpEvent::WithoutFamily);
+        assert_eq!(
+            layout(&record(28, 44)).expect("5.10"),
+            TcpEvent::WithoutFamily
+        );
         assert_eq!(layout(&record(30, 46)).expect("6.1"), TcpEvent::WithFamily);
     }
 

@@ -15,8 +15,8 @@ use crate::model::{
 
 /// Seconds: from a boot script in memory to an image over a slow link.
 const DURATION_BUCKETS: [f64; 20] = [
-    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0,
-    300.0, 600.0, 1800.0, 3600.0,
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
+    120.0, 300.0, 600.0, 1800.0, 3600.0,
 ];
 
 /// What boot clients are answered, whether or not it has happened yet: a counter that begins
@@ -65,7 +65,9 @@ impl HttpMetrics {
     pub fn register(registry: &mut Registry, endpoints: &[Arc<str>]) -> Self {
         let in_flight = Family::<ByEndpoint, Gauge>::default();
         let requests = Family::<ByRequest, Counter>::default();
-        let duration = Family::<ByEndpoint, Histogram>::new_with_constructor(|| Histogram::new(DURATION_BUCKETS));
+        let duration = Family::<ByEndpoint, Histogram>::new_with_constructor(|| {
+            Histogram::new(DURATION_BUCKETS)
+        });
         registry.register(
             "http_requests_in_flight",
             "Requests whose request line arrived and whose last response byte is not sent yet",
@@ -83,9 +85,14 @@ impl HttpMetrics {
              in-server middleware stops its clock earlier",
             duration.clone(),
         );
-        let mut metrics = Self { endpoints: Vec::new(), requests };
+        let mut metrics = Self {
+            endpoints: Vec::new(),
+            requests,
+        };
         for name in endpoints {
-            let label = ByEndpoint { endpoint: name.to_string() };
+            let label = ByEndpoint {
+                endpoint: name.to_string(),
+            };
             metrics.endpoints.push(EndpointMetrics {
                 name: Arc::clone(name),
                 in_flight: in_flight.get_or_create_owned(&label),
@@ -98,16 +105,28 @@ impl HttpMetrics {
     }
 
     /// A request ended.
-    pub fn ended(&mut self, endpoint: Endpoint, method: Method, status: Option<Status>, duration_ns: u64) {
-        let Some(metrics) = self.endpoints.get_mut(endpoint.index()) else { return };
-        metrics.duration.observe(std::time::Duration::from_nanos(duration_ns).as_secs_f64());
+    pub fn ended(
+        &mut self,
+        endpoint: Endpoint,
+        method: Method,
+        status: Option<Status>,
+        duration_ns: u64,
+    ) {
+        let Some(metrics) = self.endpoints.get_mut(endpoint.index()) else {
+            return;
+        };
+        metrics
+            .duration
+            .observe(std::time::Duration::from_nanos(duration_ns).as_secs_f64());
         metrics.request(&self.requests, method, status).inc();
     }
 
     /// Sets the gauges to what the live table says.
     pub fn set_in_flight(&self, counts: &[u64; MAX_ENDPOINTS]) {
         for (metrics, count) in self.endpoints.iter().zip(counts) {
-            metrics.in_flight.set(i64::try_from(*count).unwrap_or(i64::MAX));
+            metrics
+                .in_flight
+                .set(i64::try_from(*count).unwrap_or(i64::MAX));
         }
     }
 

@@ -37,8 +37,14 @@ impl Metrics {
     pub fn record(&mut self, fact: &Fact) {
         match fact {
             Fact::Begun { .. } | Fact::Answered { .. } => {}
-            Fact::Ended { asked, status, duration_ns, .. } => {
-                self.http.ended(asked.class.endpoint, asked.method, *status, *duration_ns);
+            Fact::Ended {
+                asked,
+                status,
+                duration_ns,
+                ..
+            } => {
+                self.http
+                    .ended(asked.class.endpoint, asked.method, *status, *duration_ns);
             }
             Fact::Lost(loss) => self.observer.lost(*loss, 1),
         }

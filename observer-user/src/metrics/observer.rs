@@ -46,17 +46,41 @@ impl ObserverMetrics {
         let lost = Family::<ByReason, Counter>::default();
         let probes = Family::<ByProbe, Gauge>::default();
         let build = Family::<Build, Gauge>::default();
-        registry.register("events", "Kernel events taken from the ring", events.clone());
+        registry.register(
+            "events",
+            "Kernel events taken from the ring",
+            events.clone(),
+        );
         registry.register(
             "events_lost",
             "Events, requests and connections that are not in the other families, by reason",
             lost.clone(),
         );
-        registry.register("probe_attached", "1 if the hook is attached", probes.clone());
+        registry.register(
+            "probe_attached",
+            "1 if the hook is attached",
+            probes.clone(),
+        );
         registry.register("build_info", "1; the version is a label", build.clone());
-        build.get_or_create_owned(&Build { version: env!("CARGO_PKG_VERSION") }).set(1);
-        let by_kind = |kind: Kind| (kind, events.get_or_create_owned(&ByKind { kind: kind.name() }));
-        let by_reason = |loss: Loss| (loss, lost.get_or_create_owned(&ByReason { reason: loss.name() }));
+        build
+            .get_or_create_owned(&Build {
+                version: env!("CARGO_PKG_VERSION"),
+            })
+            .set(1);
+        let by_kind = |kind: Kind| {
+            (
+                kind,
+                events.get_or_create_owned(&ByKind { kind: kind.name() }),
+            )
+        };
+        let by_reason = |loss: Loss| {
+            (
+                loss,
+                lost.get_or_create_owned(&ByReason {
+                    reason: loss.name(),
+                }),
+            )
+        };
         Self {
             events: Kind::ALL.map(by_kind).into(),
             lost: Loss::ALL.map(by_reason).into(),
@@ -87,6 +111,8 @@ impl ObserverMetrics {
 
     /// Whether a hook is attached.
     pub fn probe(&self, name: &'static str, attached: bool) {
-        self.probes.get_or_create_owned(&ByProbe { probe: name }).set(i64::from(attached));
+        self.probes
+            .get_or_create_owned(&ByProbe { probe: name })
+            .set(i64::from(attached));
     }
 }

@@ -18,9 +18,15 @@ fn scrape(use_it: impl FnOnce(&mut Metrics, &Classifier)) -> String {
 #[test]
 fn a_request_is_one_count_and_one_observation() {
     let text = scrape(|metrics, classifier| {
-        let subject = Subject { proto: Proto::Http, access: Access::Read, target: b"/images/a.raw" };
+        let subject = Subject {
+            proto: Proto::Http,
+            access: Access::Read,
+            target: b"/images/a.raw",
+        };
         let endpoint = classifier.classify(subject).endpoint;
-        metrics.http.ended(endpoint, Method::Get, Status::new(200), 30_000_000);
+        metrics
+            .http
+            .ended(endpoint, Method::Get, Status::new(200), 30_000_000);
     });
     for line in [
         "http_requests_total{endpoint=\"image\",method=\"GET\",status=\"200\"} 1",
@@ -38,7 +44,9 @@ fn expected_series_exist_from_the_start() {
     for endpoint in Classifier::dragonfly().endpoints() {
         for line in [
             format!("http_requests_in_flight{{endpoint=\"{endpoint}\"}} 0"),
-            format!("http_requests_total{{endpoint=\"{endpoint}\",method=\"GET\",status=\"none\"}} 0"),
+            format!(
+                "http_requests_total{{endpoint=\"{endpoint}\",method=\"GET\",status=\"none\"}} 0"
+            ),
             format!("http_request_duration_seconds_count{{endpoint=\"{endpoint}\"}} 0"),
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
@@ -51,7 +59,9 @@ fn expected_series_exist_from_the_start() {
 fn unregistered_statuses_share_their_class() {
     let text = scrape(|metrics, classifier| {
         for code in [452, 453, 499] {
-            metrics.http.ended(classifier.other(), Method::Get, Status::new(code), 0);
+            metrics
+                .http
+                .ended(classifier.other(), Method::Get, Status::new(code), 0);
         }
     });
     let line = "http_requests_total{endpoint=\"other\",method=\"GET\",status=\"4xx\"} 3";

@@ -78,8 +78,14 @@ mod tests {
     #[test]
     fn an_unknown_kind_is_none_of_ours() {
         for kind in [0, wire::CLOSED + 1, u8::MAX] {
-            let header = Header { kind, ..Header::default() };
-            assert!(Event::decode(bytemuck::bytes_of(&header)).is_none(), "{kind}");
+            let header = Header {
+                kind,
+                ..Header::default()
+            };
+            assert!(
+                Event::decode(bytemuck::bytes_of(&header)).is_none(),
+                "{kind}"
+            );
         }
     }
 }

@@ -64,14 +64,27 @@ pub fn read_request(bytes: &[u8]) -> Read<RequestHead<'_>> {
     match (parsed, line) {
         (Ok(httparse::Status::Complete(len)), Some((method, target))) => {
             let body = request_body(request.headers);
-            Read::Whole(RequestHead { method, target, body }, len)
+            Read::Whole(
+                RequestHead {
+                    method,
+                    target,
+                    body,
+                },
+                len,
+            )
         }
-        (Ok(httparse::Status::Partial), Some((method, target))) => {
-            Read::FirstLine(RequestHead { method, target, body: None })
-        }
+        (Ok(httparse::Status::Partial), Some((method, target))) => Read::FirstLine(RequestHead {
+            method,
+            target,
+            body: None,
+        }),
         (Ok(_), None) => Read::Incomplete,
         // The request line is good, so it is a request; the server may refuse it.
-        (Err(_), Some((method, target))) => Read::FirstLine(RequestHead { method, target, body: None }),
+        (Err(_), Some((method, target))) => Read::FirstLine(RequestHead {
+            method,
+            target,
+            body: None,
+        }),
         (Err(_), None) => Read::Malformed,
     }
 }
@@ -87,7 +100,12 @@ pub fn read_response(bytes: &[u8], asked: Method) -> Read<ResponseHead> {
         .ignore_invalid_headers_in_responses(true);
     let parsed = lenient.parse_response(&mut response, bytes);
     let status = response.code.and_then(Status::new);
-    let unframed = |status| Read::FirstLine(ResponseHead { status, framing: Framing::Close });
+    let unframed = |status| {
+        Read::FirstLine(ResponseHead {
+            status,
+            framing: Framing::Close,
+        })
+    };
     match (parsed, status) {
         (Ok(httparse::Status::Complete(len)), Some(status)) => {
             let framing = response_framing(asked, status, response.headers);
@@ -111,28 +129,45 @@ fn response_framing(asked: Method, status: Status, fields: &[Header<'_>]) -> Fra
 }
 
 fn request_body(fields: &[Header<'_>]) -> Option<u64> {
-    if is_chunked(fields) { None } else { Some(content_length(fields).unwrap_or(0)) }
+    if is_chunked(fields) {
+        None
+    } else {
+        Some(content_length(fields).unwrap_or(0))
+    }
 }
 
 /// Transfer-Encoding whose last coding is chunked.
 fn is_chunked(fields: &[Header<'_>]) -> bool {
-    named(fields, "transfer-encoding").last().is_some_and(|value| {
-        let last = value.rsplit(|byte| *byte == b',').next().unwrap_or_default();
-        last.trim_ascii().eq_ignore_ascii_case(b"chunked")
-    })
+    named(fields, "transfer-encoding")
+        .last()
+        .is_some_and(|value| {
+            let last = value
+                .rsplit(|byte| *byte == b',')
+                .next()
+                .unwrap_or_default();
+            last.trim_ascii().eq_ignore_ascii_case(b"chunked")
+        })
 }
 
 /// Content-Length, if it is one number; a list of equal ones is one (RFC 9110 8.6).
 fn content_length(fields: &[Header<'_>]) -> Option<u64> {
     let mut lengths = named(fields, "content-length")
         .flat_map(|value| value.split(|byte| *byte == b','))
-        .map(|value| std::str::from_utf8(value.trim_ascii()).ok()?.parse::<u64>().ok());
+        .map(|value| {
+            std::str::from_utf8(value.trim_ascii())
+                .ok()?
+                .parse::<u64>()
+                .ok()
+        });
     let first = lengths.next()??;
     lengths.all(|other| other == Some(first)).then_some(first)
 }
 
 fn named<'a>(fields: &'a [Header<'a>], name: &'static str) -> impl Iterator<Item = &'a [u8]> {
-    fields.iter().filter(move |field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
+    fields
+        .iter()
+        .filter(move |field| field.name.eq_ignore_ascii_case(name))
+        .map(|field| field.value)
 }
 
 #[cfg(test)]
@@ -150,21 +185,53 @@ mod tests {
     fn framing_follows_rfc_9112() {
         use Framing::{Chunked, Close, Length};
         for (asked, head, expected) in [
-            (Method::Get, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", Length(5)),
-            (Method::Get, "HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\n\r\n", Length(5)),
-            (Method::Get, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n", Close),
-            (Method::Get, "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", Close),
+            (
+                Method::Get,
+                "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n",
+                Length(5),
+            ),
+            (
+                Method::Get,
+                "HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\n\r\n",
+                Length(5),
+            ),
+            (
+                Method::Get,
+                "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
+                Close,
+            ),
+            (
+                Method::Get,
+                "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+                Close,
+            ),
             (Method::Get, "HTTP/1.1 200 OK\r\n\r\n", Close),
-            (Method::Head, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", Length(0)),
-            (Method::Get, "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", Length(0)),
+            (
+                Method::Head,
+                "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n",
+                Length(0),
+            ),
+            (
+                Method::Get,
+                "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n",
+                Length(0),
+            ),
             (Method::Get, "HTTP/1.1 204 No Content\r\n\r\n", Length(0)),
-            (Method::Post, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", Chunked),
+            (
+                Method::Post,
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+                Chunked,
+            ),
             (
                 Method::Get,
                 "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, Chunked\r\nContent-Length: 5\r\n\r\n",
                 Chunked,
             ),
-            (Method::Get, "HTTP/1.1 206 Partial Content\ncontent-length:7\n\n", Length(7)),
+            (
+                Method::Get,
+                "HTTP/1.1 206 Partial Content\ncontent-length:7\n\n",
+                Length(7),
+            ),
         ] {
             assert_eq!(framing(asked, head), expected, "{head:?}");
         }
@@ -179,17 +246,29 @@ mod tests {
             if end < line - 2 {
                 assert_eq!(read, Read::Incomplete, "{end}");
             } else {
-                let head = RequestHead { method: Method::Get, target: b"/boot/x", body: None };
+                let head = RequestHead {
+                    method: Method::Get,
+                    target: b"/boot/x",
+                    body: None,
+                };
                 assert_eq!(read, Read::FirstLine(head), "{end}");
             }
         }
-        let Read::Whole(head, len) = read_request(whole) else { panic!("whole") };
-        assert_eq!((head.target, head.body, len), (&b"/boot/x"[..], Some(0), whole.len()));
+        let Read::Whole(head, len) = read_request(whole) else {
+            panic!("whole")
+        };
+        assert_eq!(
+            (head.target, head.body, len),
+            (&b"/boot/x"[..], Some(0), whole.len())
+        );
     }
 
     #[test]
     fn what_is_not_http_is_malformed() {
         assert_eq!(read_request(b"\x16\x03\x01\x02\x00\x01"), Read::Malformed);
-        assert_eq!(read_response(b"SSH-2.0-OpenSSH\r\n", Method::Get), Read::Malformed);
+        assert_eq!(
+            read_response(b"SSH-2.0-OpenSSH\r\n", Method::Get),
+            Read::Malformed
+        );
     }
 }

@@ -38,7 +38,10 @@ impl Method {
 
     /// From the request line; methods are case-sensitive.
     pub fn parse(text: &str) -> Self {
-        Self::ALL.into_iter().find(|method| method.name() == text).unwrap_or(Self::Other)
+        Self::ALL
+            .into_iter()
+            .find(|method| method.name() == text)
+            .unwrap_or(Self::Other)
     }
 
     /// The label value.

@@ -5,7 +5,7 @@ mod method;
 mod status;
 
 pub use self::{
-    head::{Framing, RequestHead, ResponseHead, Read, read_request, read_response},
+    head::{Framing, Read, RequestHead, ResponseHead, read_request, read_response},
     method::Method,
     status::Status,
 };

@@ -49,7 +49,14 @@ mod tests {
 
     #[test]
     fn labels_are_codes_or_classes() {
-        for (code, label) in [(200, "200"), (206, "206"), (299, "2xx"), (499, "4xx"), (599, "5xx"), (511, "511")] {
+        for (code, label) in [
+            (200, "200"),
+            (206, "206"),
+            (299, "2xx"),
+            (499, "4xx"),
+            (599, "5xx"),
+            (511, "511"),
+        ] {
             assert_eq!(Status::new(code).expect("three digits").label(), label);
         }
         assert!(Status::new(99).is_none() && Status::new(600).is_none());

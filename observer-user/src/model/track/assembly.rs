@@ -24,7 +24,10 @@ impl Assembly {
         }
         self.append(offset, piece);
         let reached = |bytes: &Vec<u8>, early: &BTreeMap<u32, _>| {
-            early.keys().next().is_some_and(|next| *next as usize <= bytes.len())
+            early
+                .keys()
+                .next()
+                .is_some_and(|next| *next as usize <= bytes.len())
         };
         while reached(&self.bytes, &self.early) {
             if let Some((offset, piece)) = self.early.pop_first() {

@@ -36,7 +36,12 @@ impl Connection {
     }
 
     /// A new turn ends the one before.
-    pub(super) fn on_request(&mut self, event: &Event<'_>, classifier: &Classifier, facts: &mut Vec<Fact>) {
+    pub(super) fn on_request(
+        &mut self,
+        event: &Event<'_>,
+        classifier: &Classifier,
+        facts: &mut Vec<Fact>,
+    ) {
         let conn = &event.header.conn;
         if let Some(former) = self.exchange.take() {
             if former.is_short(conn) {
@@ -51,15 +56,27 @@ impl Connection {
             facts.push(Fact::Lost(Loss::PipelinedOpaque));
             return;
         }
-        let id = ExchangeId { cookie: event.header.cookie, turn: conn.request.turn };
+        let id = ExchangeId {
+            cookie: event.header.cookie,
+            turn: conn.request.turn,
+        };
         self.exchange = Some(Exchange::new(id));
         self.on_request_more(event, classifier, facts);
     }
 
-    pub(super) fn on_request_more(&mut self, event: &Event<'_>, classifier: &Classifier, facts: &mut Vec<Fact>) {
+    pub(super) fn on_request_more(
+        &mut self,
+        event: &Event<'_>,
+        classifier: &Classifier,
+        facts: &mut Vec<Fact>,
+    ) {
         self.last_ns = event.header.at_ns;
         let conn = &event.header.conn;
-        let Some(exchange) = self.exchange.as_mut().filter(|known| known.turn() == conn.request.turn) else {
+        let Some(exchange) = self
+            .exchange
+            .as_mut()
+            .filter(|known| known.turn() == conn.request.turn)
+        else {
             return;
         };
         if !exchange.on_request_piece(event, classifier, facts) {
@@ -75,7 +92,11 @@ impl Connection {
     pub(super) fn on_response(&mut self, event: &Event<'_>, facts: &mut Vec<Fact>) -> bool {
         self.last_ns = event.header.at_ns;
         let conn = &event.header.conn;
-        let Some(exchange) = self.exchange.as_mut().filter(|known| known.turn() == conn.response.turn) else {
+        let Some(exchange) = self
+            .exchange
+            .as_mut()
+            .filter(|known| known.turn() == conn.response.turn)
+        else {
             return false;
         };
         exchange.on_response_piece(event, facts);

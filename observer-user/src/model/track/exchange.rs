@@ -47,7 +47,10 @@ impl Exchange {
         Self {
             id,
             request: Request::Head(Assembly::default()),
-            response: Response::Head { head: Assembly::default(), before: 0 },
+            response: Response::Head {
+                head: Assembly::default(),
+                before: 0,
+            },
         }
     }
 
@@ -107,8 +110,12 @@ impl Exchange {
 
     /// Takes a piece of the response's head.
     pub(super) fn on_response_piece(&mut self, event: &Event<'_>, facts: &mut Vec<Fact>) {
-        let Some(asked) = self.asked().copied() else { return };
-        let Response::Head { head, before } = &mut self.response else { return };
+        let Some(asked) = self.asked().copied() else {
+            return;
+        };
+        let Response::Head { head, before } = &mut self.response else {
+            return;
+        };
         let offset = u64::from(event.header.offset).saturating_sub(*before);
         head.push(u32::try_from(offset).unwrap_or(u32::MAX), event.data);
         loop {
@@ -129,7 +136,9 @@ impl Exchange {
                 }
                 Read::FirstLine(found) if head.is_full() => {
                     let status = found.status;
-                    self.response = Response::Opaque { status: Some(status) };
+                    self.response = Response::Opaque {
+                        status: Some(status),
+                    };
                     facts.push(Fact::Lost(Loss::HeadTruncated));
                     facts.push(answered(self.id, status, &event.header.conn));
                     return;
@@ -173,7 +182,11 @@ impl Exchange {
     pub(super) fn end(&self, conn: &Conn, outcome: Outcome, facts: &mut Vec<Fact>) {
         let Some(asked) = self.asked() else { return };
         let answered = conn.response.turn == self.id.turn;
-        let last_ns = if answered { conn.response.last_ns } else { conn.request.last_ns };
+        let last_ns = if answered {
+            conn.response.last_ns
+        } else {
+            conn.request.last_ns
+        };
         facts.push(Fact::Ended {
             id: self.id,
             asked: *asked,
@@ -224,7 +237,11 @@ fn begin(
     classifier: &Classifier,
     facts: &mut Vec<Fact>,
 ) -> Asked {
-    let subject = Subject { proto: Proto::Http, access: line.method.access(), target: line.target };
+    let subject = Subject {
+        proto: Proto::Http,
+        access: line.method.access(),
+        target: line.target,
+    };
     let asked = Asked {
         tuple: conn.tuple,
         method: line.method,
@@ -236,5 +253,9 @@ fn begin(
 }
 
 fn answered(id: ExchangeId, status: Status, conn: &Conn) -> Fact {
-    Fact::Answered { id, status, at_ns: conn.response.first_ns }
+    Fact::Answered {
+        id,
+        status,
+        at_ns: conn.response.first_ns,
+    }
 }

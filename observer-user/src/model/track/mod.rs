@@ -41,7 +41,11 @@ enum Key {
 
 impl Key {
     fn of(cookie: u64, tuple: Tuple) -> Self {
-        if cookie == 0 { Self::Early(tuple) } else { Self::Socket(cookie) }
+        if cookie == 0 {
+            Self::Early(tuple)
+        } else {
+            Self::Socket(cookie)
+        }
     }
 }
 
@@ -58,7 +62,12 @@ pub struct Tracker {
 impl Tracker {
     /// A tracker that knows of no connection.
     pub fn new(classifier: Arc<Classifier>) -> Self {
-        Self { classifier, connections: HashMap::new(), fresh: Vec::new(), long: HashSet::new() }
+        Self {
+            classifier,
+            connections: HashMap::new(),
+            fresh: Vec::new(),
+            long: HashSet::new(),
+        }
     }
 
     /// Takes a kernel event.
@@ -82,7 +91,9 @@ impl Tracker {
     /// has none any more.
     pub fn on_entry(&mut self, cookie: u64, entry: Option<&Conn>, facts: &mut Vec<Fact>) {
         self.long.remove(&cookie);
-        let Some(connection) = self.connections.get_mut(&Key::Socket(cookie)) else { return };
+        let Some(connection) = self.connections.get_mut(&Key::Socket(cookie)) else {
+            return;
+        };
         match entry {
             Some(conn) if connection.on_progress(conn, facts) => {}
             Some(_) => {
@@ -107,7 +118,12 @@ impl Tracker {
 
     /// Gives up what nothing more will be heard of: early data that no socket claimed
     /// (returned, for the kernel to forget it too), and connections that `alive` denies.
-    pub fn sweep(&mut self, now_ns: u64, alive: impl Fn(u64) -> bool, facts: &mut Vec<Fact>) -> Vec<Tuple> {
+    pub fn sweep(
+        &mut self,
+        now_ns: u64,
+        alive: impl Fn(u64) -> bool,
+        facts: &mut Vec<Fact>,
+    ) -> Vec<Tuple> {
         let mut unclaimed = Vec::new();
         self.connections.retain(|key, connection| {
             let keep = match key {
@@ -125,7 +141,8 @@ impl Tracker {
             }
             keep
         });
-        self.long.retain(|cookie| self.connections.contains_key(&Key::Socket(*cookie)));
+        self.long
+            .retain(|cookie| self.connections.contains_key(&Key::Socket(*cookie)));
         unclaimed
     }
 
@@ -158,7 +175,9 @@ impl Tracker {
 
     fn on_response(&mut self, event: &Event<'_>, facts: &mut Vec<Fact>) {
         let cookie = event.header.cookie;
-        let Some(connection) = self.connections.get_mut(&Key::Socket(cookie)) else { return };
+        let Some(connection) = self.connections.get_mut(&Key::Socket(cookie)) else {
+            return;
+        };
         if connection.on_response(event, facts) {
             self.fresh.push(cookie);
         }

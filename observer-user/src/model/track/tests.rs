@@ -26,7 +26,13 @@ impl Wire {
     fn with(classifier: Classifier) -> Self {
         let mut conn = Conn::default();
         conn.tuple.client_port = 40_000;
-        Self { conn, cookie: 7, now: 0, tracker: Tracker::new(Arc::new(classifier)), facts: Vec::new() }
+        Self {
+            conn,
+            cookie: 7,
+            now: 0,
+            tracker: Tracker::new(Arc::new(classifier)),
+            facts: Vec::new(),
+        }
     }
 
     fn tell(&mut self, kind: u8, offset: u64, data: &[u8]) {
@@ -59,7 +65,15 @@ impl Wire {
         }
         let offset = flow.bytes;
         Self::count(flow, text.len(), self.now);
-        self.tell(if begins { wire::REQUEST } else { wire::REQUEST_MORE }, offset, text.as_bytes());
+        self.tell(
+            if begins {
+                wire::REQUEST
+            } else {
+                wire::REQUEST_MORE
+            },
+            offset,
+            text.as_bytes(),
+        );
         self
     }
 
@@ -74,7 +88,15 @@ impl Wire {
         }
         let offset = flow.bytes;
         Self::count(flow, text.len(), self.now);
-        self.tell(if begins { wire::RESPONSE } else { wire::RESPONSE_MORE }, offset, text.as_bytes());
+        self.tell(
+            if begins {
+                wire::RESPONSE
+            } else {
+                wire::RESPONSE_MORE
+            },
+            offset,
+            text.as_bytes(),
+        );
         self
     }
 
@@ -89,7 +111,8 @@ impl Wire {
     fn look(&mut self) -> &mut Self {
         for cookie in self.tracker.due(true) {
             assert_eq!(cookie, self.cookie);
-            self.tracker.on_entry(cookie, Some(&self.conn), &mut self.facts);
+            self.tracker
+                .on_entry(cookie, Some(&self.conn), &mut self.facts);
         }
         self
     }
@@ -105,9 +128,16 @@ impl Wire {
     /// Status, duration in microseconds, outcome of each that ended.
     fn ended(&self) -> Vec<(Option<u16>, u64, Outcome)> {
         let ended = |fact: &Fact| match fact {
-            Fact::Ended { status, duration_ns, outcome, .. } => {
-                Some((status.map(crate::model::http::Status::code), duration_ns / 1_000, *outcome))
-            }
+            Fact::Ended {
+                status,
+                duration_ns,
+                outcome,
+                ..
+            } => Some((
+                status.map(crate::model::http::Status::code),
+                duration_ns / 1_000,
+                *outcome,
+            )),
             Fact::Begun { .. } | Fact::Answered { .. } | Fact::Lost(_) => None,
         };
         self.facts.iter().filter_map(ended).collect()
@@ -166,7 +196,9 @@ fn heads_may_arrive_in_pieces() {
     let mut wire = Wire::new();
     wire.ask("GET /boot/x HT").ask("TP/1.1\r\nHost: a\r\n");
     assert_eq!(wire.in_flight(), 1, "the request line is complete");
-    wire.ask("\r\n").answer("HTTP/1.1 404 Not").answer(" Found\r\nContent-Length: 0\r\n\r\n");
+    wire.ask("\r\n")
+        .answer("HTTP/1.1 404 Not")
+        .answer(" Found\r\nContent-Length: 0\r\n\r\n");
     assert_eq!(wire.ended(), [(Some(404), 4, Outcome::Complete)]);
 }
 
@@ -188,7 +220,10 @@ fn an_interim_answer_is_not_the_answer() {
 #[test]
 fn without_a_length_it_ends_with_the_servers_side() {
     let mut wire = Wire::new();
-    wire.ask(GET).answer("HTTP/1.0 200 OK\r\n\r\n").body(10).look();
+    wire.ask(GET)
+        .answer("HTTP/1.0 200 OK\r\n\r\n")
+        .body(10)
+        .look();
     assert_eq!(wire.in_flight(), 1);
     wire.conn.response.flags |= FLAG_FIN;
     wire.look();
@@ -239,8 +274,16 @@ fn early_data_that_nobody_claims_is_swept() {
     wire.ask(GET);
     let tuple = wire.conn.tuple;
     let mut facts = Vec::new();
-    assert!(wire.tracker.sweep(wire.now + EARLY_DATA_NS - 1, |_| true, &mut facts).is_empty());
-    assert_eq!(wire.tracker.sweep(wire.now + EARLY_DATA_NS, |_| true, &mut facts), [tuple]);
+    assert!(
+        wire.tracker
+            .sweep(wire.now + EARLY_DATA_NS - 1, |_| true, &mut facts)
+            .is_empty()
+    );
+    assert_eq!(
+        wire.tracker
+            .sweep(wire.now + EARLY_DATA_NS, |_| true, &mut facts),
+        [tuple]
+    );
     assert_eq!(facts, [Fact::Lost(Loss::Swept)]);
     assert_eq!((wire.in_flight(), wire.tracker.connections()), (0, 0));
 }
@@ -260,7 +303,10 @@ fn a_connection_whose_end_was_lost_is_swept() {
 fn pipelined_requests_are_counted_as_lost_not_guessed() {
     let mut wire = Wire::new();
     wire.ask(&format!("{GET}{GET}"));
-    assert_eq!((wire.lost(), wire.in_flight()), (vec![Loss::PipelinedOpaque], 0));
+    assert_eq!(
+        (wire.lost(), wire.in_flight()),
+        (vec![Loss::PipelinedOpaque], 0)
+    );
     let mut wire = Wire::new();
     wire.ask(GET).answer(OK5).body(2).ask(GET);
     assert_eq!(wire.lost(), [Loss::PipelinedOpaque; 2]);
@@ -270,7 +316,10 @@ fn pipelined_requests_are_counted_as_lost_not_guessed() {
 #[test]
 fn a_head_beyond_the_bound_still_counts() {
     let mut wire = Wire::new();
-    let long = format!("GET /boot/x HTTP/1.1\r\nX: {}", "a".repeat(limits::HEAD_MAX as usize));
+    let long = format!(
+        "GET /boot/x HTTP/1.1\r\nX: {}",
+        "a".repeat(limits::HEAD_MAX as usize)
+    );
     wire.ask(&long).answer(&format!("{OK5}hello"));
     assert_eq!(wire.lost(), [Loss::HeadTruncated]);
     assert_eq!(wire.ended(), [(Some(200), 1, Outcome::Complete)]);
@@ -280,7 +329,10 @@ fn a_head_beyond_the_bound_still_counts() {
 fn what_is_no_http_is_no_request() {
     let mut wire = Wire::new();
     wire.ask("GET \x01\x02\r\n\r\n");
-    assert_eq!((wire.lost(), wire.in_flight(), wire.ended().len()), (vec![Loss::Undecodable], 0, 0));
+    assert_eq!(
+        (wire.lost(), wire.in_flight(), wire.ended().len()),
+        (vec![Loss::Undecodable], 0, 0)
+    );
 }
 
 #[test]
@@ -288,7 +340,11 @@ fn a_thousand_boot_paths_are_one_endpoint() {
     let mut wire = Wire::with(Classifier::dragonfly());
     for machine in 0..1_000u32 {
         let [_, a, b, c] = machine.to_be_bytes();
-        wire.ask(&format!("GET /boot/52:54:00:{a:02x}:{b:02x}:{c:02x} HTTP/1.1\r\n\r\n")).answer(OK5).body(5);
+        wire.ask(&format!(
+            "GET /boot/52:54:00:{a:02x}:{b:02x}:{c:02x} HTTP/1.1\r\n\r\n"
+        ))
+        .answer(OK5)
+        .body(5);
     }
     wire.close(FLAG_FIN, FLAG_FIN);
     let endpoints: std::collections::BTreeSet<usize> = wire

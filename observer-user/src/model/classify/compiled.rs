@@ -1,0 +1,94 @@
+//! A profile, ready to be asked.
+
+use std::{ops::Range, sync::Arc};
+
+use super::{
+    Endpoint, RuleId,
+    automaton::TooLarge,
+    error::RulesError,
+    matcher::Matcher,
+    normalise::Normal,
+    profile::{Profile, Rule},
+    stage::Stage,
+    subject::{Access, Proto},
+};
+
+/// What a profile says of a request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Answer {
+    pub(super) endpoint: Endpoint,
+    pub(super) stage: Option<Stage>,
+    pub(super) rule: RuleId,
+}
+
+/// A profile, compiled.
+#[derive(Clone, Debug)]
+pub(super) struct Compiled {
+    matcher: Matcher,
+    answers: Vec<Answer>,
+    ids: Vec<String>,
+    endpoints: Vec<Arc<str>>,
+}
+
+impl Compiled {
+    pub(super) fn parse(text: &str) -> Result<Self, RulesError> {
+        let Profile { rules, endpoints } = Profile::parse(text)?;
+        let matcher = Matcher::new(&rules).map_err(|TooLarge| {
+            let what = "the rules up to this one are too large together";
+            RulesError::new(text, first_too_many(&rules), what)
+        })?;
+        let answers = (0..).zip(&rules).map(|(number, rule)| Answer {
+            endpoint: rule.endpoint,
+            stage: rule.stage,
+            rule: RuleId::numbered(number),
+        });
+        Ok(Self {
+            answers: answers.collect(),
+            matcher,
+            ids: rules.into_iter().map(|Rule { id, .. }| id).collect(),
+            endpoints,
+        })
+    }
+
+    /// The same profile with its endpoints' names as stages, where they are stages.
+    pub(super) fn with_stages(mut self) -> Self {
+        for Answer {
+            endpoint, stage, ..
+        } in &mut self.answers
+        {
+            let name = self.endpoints.get(endpoint.index());
+            *stage = name.and_then(|name| Stage::from_name(name));
+        }
+        self
+    }
+
+    /// The answer of the first rule that holds; `other` when none does.
+    pub(super) fn answer(&self, proto: Proto, access: Access, target: &Normal<'_>) -> Answer {
+        let first = self.matcher.first(proto, access, target);
+        let answer = first.and_then(|rule| self.answers.get(usize::from(rule)));
+        answer.copied().unwrap_or(Answer {
+            endpoint: self.other(),
+            stage: None,
+            rule: RuleId::UNMATCHED,
+        })
+    }
+
+    pub(super) fn endpoints(&self) -> &[Arc<str>] {
+        &self.endpoints
+    }
+
+    pub(super) fn other(&self) -> Endpoint {
+        Endpoint::last(&self.endpoints)
+    }
+
+    pub(super) fn id(&self, rule: u8) -> Option<&str> {
+        self.ids.get(usize::from(rule)).map(String::as_str)
+    }
+}
+
+/// Where the first rule stands with which the rules become too large.
+fn first_too_many(rules: &[Rule]) -> Range<usize> {
+    let numbers: Vec<usize> = (0..rules.len()).collect();
+    let fit = numbers.partition_point(|last| Matcher::new(&rules[..=*last]).is_ok());
+    rules.get(fit).map_or(0..0, |rule| rule.place.clone())
+}
