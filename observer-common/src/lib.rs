@@ -4,8 +4,6 @@
 //! Nothing else may live here but these types and the rules that change them.
 #![no_std]
 
-pub use bytemuck::Zeroable;
-
 pub mod conn;
 pub mod event;
 pub mod flow;

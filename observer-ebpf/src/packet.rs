@@ -65,7 +65,7 @@ pub(crate) fn segment(ctx: &SkBuffContext) -> Option<Segment> {
     })
 }
 
-/// Reads both ends into `out`: only where a connection is first met.
+/// Reads both ends into `out`, which is all zeros: only where a connection is first met.
 #[inline(always)]
 pub(crate) fn tuple(
     ctx: &SkBuffContext,
@@ -122,27 +122,11 @@ fn word(bytes: &[u8; TCP_HEADER], at: usize) -> u32 {
     u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
-/// `::ffff:a.b.c.d`.
+/// `::ffff:a.b.c.d`, into zeros.
 #[inline(always)]
 fn map_v4(ip: &[u8; V4_HEADER], at: usize, out: &mut [u8; 16]) {
-    *out = [
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0xff,
-        0xff,
-        ip[at],
-        ip[at + 1],
-        ip[at + 2],
-        ip[at + 3],
-    ];
+    (out[10], out[11]) = (0xff, 0xff);
+    (out[12], out[13], out[14], out[15]) = (ip[at], ip[at + 1], ip[at + 2], ip[at + 3]);
 }
 
 #[inline(always)]

@@ -53,7 +53,7 @@ impl BtfSock {
                 self.read(v6_at + 12),
             ]
         };
-        bytes(words)
+        bytemuck::cast(words)
     }
 }
 
@@ -108,7 +108,7 @@ impl ClassicSock {
         let word = |i: usize| {
             u32::from(self.read::<u16>(at + i)) | (u32::from(self.read::<u16>(at + i + 2)) << 16)
         };
-        bytes([word(0), word(4), word(8), word(12)])
+        bytemuck::cast([word(0), word(4), word(8), word(12)])
     }
 }
 
@@ -137,18 +137,4 @@ impl TracedSock for ClassicSock {
             server_port: self.port(),
         }
     }
-}
-
-/// Four words as they lie in memory.
-#[inline(always)]
-fn bytes(words: [u32; 4]) -> [u8; 16] {
-    let mut out = [0; 16];
-    let mut i = 0;
-    while i < 4 {
-        let word = words[i].to_ne_bytes();
-        (out[4 * i], out[4 * i + 1], out[4 * i + 2], out[4 * i + 3]) =
-            (word[0], word[1], word[2], word[3]);
-        i += 1;
-    }
-    out
 }

@@ -3,7 +3,7 @@
 
 use core::mem::MaybeUninit;
 
-use observer_common::Zeroable;
+use bytemuck::Zeroable;
 
 /// All zeros.
 #[inline(always)]

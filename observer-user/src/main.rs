@@ -13,7 +13,12 @@ use observer_user::{
     config::Config,
     daemon,
 };
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::{
+    Layer as _,
+    filter::{LevelFilter, Targets},
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
 
 /// A configuration that cannot be used: trying again does not help.
 const BAD_CONFIGURATION: u8 = 2;
@@ -72,10 +77,15 @@ fn log_to_stderr(level: LogLevel) {
         LogLevel::Info => LevelFilter::INFO,
         LogLevel::Debug => LevelFilter::DEBUG,
     };
-    let colours = io::stderr().is_terminal();
-    tracing_subscriber::fmt()
-        .with_max_level(level)
+    // Libraries tell steps of theirs at these levels.
+    let ours = Targets::new()
+        .with_target("observer_user", level)
+        .with_default(LevelFilter::WARN.min(level));
+    let format = tracing_subscriber::fmt::layer()
         .with_writer(io::stderr)
-        .with_ansi(colours)
+        .with_ansi(io::stderr().is_terminal())
+        .with_target(false);
+    tracing_subscriber::registry()
+        .with(format.with_filter(ours))
         .init();
 }

@@ -1,1 +1,21 @@
-//! Harness of the kernel and end-to-end tests.
+//! Harness of the kernel and end-to-end tests: real servers and clients in network
+//! namespaces of their own, the real daemon on the host.
+//!
+//! Everything made here is removed when its value is dropped. A test that cannot run here
+//! panics and says why; none is skipped.
+
+pub mod client;
+pub mod kernel_check;
+pub mod netns;
+pub mod nginx;
+pub mod observer;
+pub mod process;
+pub mod scrape;
+
+/// Panics unless this is root.
+pub fn require_root() {
+    assert!(
+        rustix::process::geteuid().is_root(),
+        "this test needs root: run `cargo xtask test` as root"
+    );
+}

@@ -82,7 +82,10 @@ pub(super) fn attach(
     }
     for Probe { hook, attached } in &probes {
         match attached {
-            Ok(program) => tracing::debug!(hook = hook.name(), program, "attached"),
+            Ok(program) => {
+                let verified = verified_instructions(programs, program);
+                tracing::debug!(hook = hook.name(), program, verified, "attached");
+            }
             Err(error) => tracing::warn!(
                 hook = hook.name(),
                 "not attached, {}: {error:#}",
@@ -91,6 +94,15 @@ pub(super) fn attach(
         }
     }
     Ok(probes)
+}
+
+/// How many instructions the verifier walked, of the million it allows (5.16 and later).
+fn verified_instructions(programs: &Ebpf, name: &str) -> Option<u32> {
+    programs
+        .program(name)?
+        .info()
+        .ok()?
+        .verified_instruction_count()
 }
 
 fn packet_hook(

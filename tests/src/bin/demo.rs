@@ -1,0 +1,2 @@
+//! Traffic to look at.
+fn main() {}

@@ -1,0 +1,182 @@
+//! Whether the programs load, attach and fire on the kernel this runs on. Needs no other
+//! program than itself: it is also run in virtual machines that have nothing else.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    thread,
+};
+
+use anyhow::{Context as _, Result, ensure};
+use observer_common::conn::{Conn, Tuple};
+use observer_user::{
+    kernel::{self, Hook, Kernel, Settings},
+    model::event::{Event, Kind},
+};
+
+const REQUEST: &[u8] = b"GET /boot/52:54:00:ab:cd:ef HTTP/1.1\r\nHost: check\r\n\r\n";
+const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+
+/// An event, kept.
+#[derive(Debug)]
+pub struct Seen {
+    /// What happened.
+    pub kind: Kind,
+    /// On which socket.
+    pub cookie: u64,
+    /// The connection as it stood.
+    pub conn: Conn,
+    /// The captured bytes.
+    pub data: Vec<u8>,
+}
+
+/// Attaches, exchanges requests over loopback by IPv4 and IPv6, and checks every event.
+/// Returns a line that says what was attached.
+pub fn check() -> Result<String> {
+    kernel::preflight()?;
+    let mut attached = String::new();
+    for address in ["127.0.0.1:0", "[::1]:0"] {
+        let listener =
+            TcpListener::bind(address).with_context(|| format!("listen on {address}"))?;
+        let port = listener.local_addr()?.port();
+        let settings = Settings {
+            http_ports: vec![port],
+            ..Settings::default()
+        };
+        let mut kernel = Kernel::attach(&settings)?;
+        attached = probes(&kernel)?;
+        let client_port = exchange(&listener)?;
+        let seen = drain(&mut kernel);
+        check_events(&seen, client_port, port).with_context(|| format!("{address}: {seen:#?}"))?;
+    }
+    Ok(attached)
+}
+
+/// Every hook must be attached, in whatever way this kernel allows.
+fn probes(kernel: &Kernel) -> Result<String> {
+    let mut said = Vec::new();
+    for probe in kernel.probes() {
+        match &probe.attached {
+            Ok(program) => said.push((*program).to_owned()),
+            Err(error) => anyhow::bail!("{} is not attached: {error:#}", probe.hook.name()),
+        }
+    }
+    let expected = [Hook::Ingress, Hook::Egress, Hook::Recv, Hook::Destroy].len();
+    ensure!(
+        said.len() == expected,
+        "{} hooks instead of {expected}",
+        said.len()
+    );
+    Ok(said.join(" "))
+}
+
+/// One request and its answer; returns the client's port. Both ends are gone afterwards.
+fn exchange(listener: &TcpListener) -> Result<u16> {
+    let address = listener.local_addr()?;
+    thread::scope(|scope| {
+        let server = scope.spawn(move || -> Result<()> {
+            let (mut stream, _) = listener.accept()?;
+            let mut request = vec![0; REQUEST.len()];
+            stream.read_exact(&mut request)?;
+            stream.write_all(ANSWER)?;
+            Ok(())
+        });
+        let mut stream = TcpStream::connect(address)?;
+        let port = stream.local_addr()?.port();
+        stream.write_all(REQUEST)?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer)?;
+        server
+            .join()
+            .map_err(|_| anyhow::anyhow!("the server panicked"))??;
+        ensure!(answer == ANSWER, "the answer was changed on its way");
+        drop(stream);
+        Ok(port)
+    })
+}
+
+/// Takes events until the socket's end was told: it comes with the last packet, which the
+/// kernel may process after both ends have closed.
+fn drain(kernel: &mut Kernel) -> Vec<Seen> {
+    let mut seen = Vec::new();
+    let begun = std::time::Instant::now();
+    while !seen.iter().any(|seen: &Seen| seen.kind == Kind::Closed)
+        && begun.elapsed().as_secs() < 10
+    {
+        kernel.drain(|record| {
+            if let Some(Event { kind, header, data }) = Event::decode(record) {
+                seen.push(Seen {
+                    kind,
+                    cookie: header.cookie,
+                    conn: header.conn,
+                    data: data.to_vec(),
+                });
+            }
+        });
+        thread::yield_now();
+    }
+    seen
+}
+
+fn check_events(seen: &[Seen], client_port: u16, server_port: u16) -> Result<()> {
+    let kinds: Vec<Kind> = seen
+        .iter()
+        .map(|seen| seen.kind)
+        .filter(|kind| *kind != Kind::Adopted)
+        .collect();
+    ensure!(
+        kinds == [Kind::Request, Kind::Response, Kind::Closed],
+        "events {kinds:?}"
+    );
+    let [.., request, response, closed] = seen else {
+        anyhow::bail!("three events")
+    };
+    let early = seen.iter().any(|seen| seen.kind == Kind::Adopted);
+    let request = if early { &seen[0] } else { request };
+    ensure!(request.data == REQUEST, "the request's head");
+    ensure!(
+        response.data.starts_with(b"HTTP/1.1 200 OK\r\n"),
+        "the response's head"
+    );
+    let Tuple {
+        client_port: client,
+        server_port: server,
+        ..
+    } = request.conn.tuple;
+    ensure!(
+        (client, server) == (client_port, server_port),
+        "ports {client} {server}"
+    );
+    ensure!(early || request.cookie == closed.cookie, "one cookie");
+
+    let Conn {
+        request,
+        response,
+        pickup,
+        ..
+    } = closed.conn;
+    ensure!(
+        request.bytes == REQUEST.len() as u64,
+        "{} request bytes",
+        request.bytes
+    );
+    ensure!(
+        response.bytes == ANSWER.len() as u64,
+        "{} response bytes",
+        response.bytes
+    );
+    ensure!(
+        pickup.pid == std::process::id(),
+        "picked up by {}",
+        pickup.pid
+    );
+    let stamps = [
+        request.first_ns,
+        pickup.ns,
+        response.first_ns,
+        response.last_ns,
+    ];
+    // TCP's own send stamp may be a few microseconds older than the packet hook.
+    ensure!(stamps.is_sorted() && stamps[0] != 0, "stamps {stamps:?}");
+    Ok(())
+}

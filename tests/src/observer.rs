@@ -1,0 +1,110 @@
+//! The real daemon.
+
+use std::{
+    env,
+    io::{BufRead as _, BufReader, Read as _},
+    net::SocketAddr,
+    path::PathBuf,
+    process::{Command, ExitStatus, Stdio},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, bail};
+use rustix::process::Signal;
+
+use crate::{client, process::Process, scrape::Scrape};
+
+/// Where the daemon's binary is: `PXE_OBSERVER`, or the release build.
+pub fn binary() -> PathBuf {
+    let built = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../target/release/pxe-observer"
+    );
+    let path = env::var_os("PXE_OBSERVER").map_or_else(|| PathBuf::from(built), PathBuf::from);
+    assert!(
+        path.exists(),
+        "{} is not built: run `cargo xtask test`",
+        path.display()
+    );
+    path
+}
+
+/// A running daemon.
+pub struct Observer {
+    process: Process,
+    log: JoinHandle<String>,
+    address: SocketAddr,
+}
+
+impl Observer {
+    /// Starts it with these arguments on a free port, and waits until it observes.
+    pub fn start(args: &[&str]) -> Result<Self> {
+        let mut command = Command::new(binary());
+        command
+            .args(["run", "--web.listen-address", "127.0.0.1:0"])
+            .args(args);
+        Self::start_command(&mut command)
+    }
+
+    /// Starts a command that ends in the daemon.
+    pub fn start_command(command: &mut Command) -> Result<Self> {
+        let mut process = Process::start(command.stdin(Stdio::null()).stderr(Stdio::piped()))?;
+        let stderr = process.child().stderr.take().context("the daemon's log")?;
+        let mut lines = BufReader::new(stderr);
+        let mut log = String::new();
+        let mut address = None;
+        // The line that says what is watched comes when everything is attached.
+        while !log.contains("watching HTTP") {
+            let from = log.len();
+            if lines.read_line(&mut log)? == 0 {
+                bail!("the daemon ended: {log}");
+            }
+            let after = |mark| {
+                log.get(from..)?
+                    .split_once(mark)
+                    .map(|(_, after): (_, &str)| after)
+            };
+            if let Some(url) = after("metrics at http://") {
+                let host = url.split('/').next().unwrap_or_default();
+                address = Some(host.parse().with_context(|| format!("address {host}"))?);
+            }
+        }
+        let log = std::thread::spawn(move || {
+            // What cannot be read is not said.
+            let _ = lines.read_to_string(&mut log);
+            log
+        });
+        Ok(Self {
+            process,
+            log,
+            address: address.context("the daemon did not say its address")?,
+        })
+    }
+
+    /// Where it serves.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Scrapes /metrics.
+    pub fn scrape(&self) -> Result<Scrape> {
+        let answer = client::get(self.address, "/metrics")?;
+        Scrape::parse(&answer)
+    }
+
+    /// Kills it as nothing can be handled.
+    pub fn kill(self) -> Result<()> {
+        self.process.end(Signal::KILL).map(drop)
+    }
+
+    /// Stops it; returns how long that took, how it ended and its log.
+    pub fn stop(self) -> Result<(Duration, ExitStatus, String)> {
+        let (took, status) = self.process.end(Signal::TERM)?;
+        let log = self
+            .log
+            .join()
+            .map_err(|_| anyhow::anyhow!("the log's reader panicked"))?;
+        Ok((took, status, log))
+    }
+}
