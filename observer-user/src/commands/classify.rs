@@ -48,17 +48,17 @@ pub fn run(args: Args, streams: &mut Streams<'_>) -> anyhow::Result<ExitCode> {
 fn end(args: Args, streams: &mut Streams<'_>) -> anyhow::Result<Ended> {
     let classifier = match args.profile.classifier() {
         Ok(classifier) => classifier,
-        Err(error) => return streams.refuse(&error),
+        Err(error) => return streams.refuse(error),
     };
     if args.paths == ["-"] {
         if args.tftp || args.method.is_some() {
-            return streams.refuse(&anyhow!(
+            return streams.refuse(anyhow!(
                 "with `-`, each line has its own protocol and method"
             ));
         }
         return match rows(&classifier, streams.input, streams.out) {
             Ok(()) => Ok(Ended::Done),
-            Err(error) => streams.refuse(&error.context("standard input")),
+            Err(error) => streams.refuse(error.context("standard input")),
         };
     }
     let proto = if args.tftp { Proto::Tftp } else { Proto::Http };

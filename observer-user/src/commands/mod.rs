@@ -8,7 +8,7 @@ pub mod rules;
 mod table;
 
 use std::{
-    io::{BufRead, Write},
+    io::{self, BufRead, Write},
     process::ExitCode,
 };
 
@@ -45,8 +45,14 @@ impl From<Ended> for ExitCode {
 }
 
 impl Streams<'_> {
-    /// Says what cannot be used.
-    fn refuse(&mut self, error: &anyhow::Error) -> anyhow::Result<Ended> {
+    /// Says what cannot be used. A reader that went away is no fault of what was given.
+    fn refuse(&mut self, error: anyhow::Error) -> anyhow::Result<Ended> {
+        let mut causes = error
+            .chain()
+            .filter_map(|cause| cause.downcast_ref::<io::Error>());
+        if causes.any(|cause| cause.kind() == io::ErrorKind::BrokenPipe) {
+            return Err(error);
+        }
         writeln!(self.err, "{error:#}")?;
         Ok(Ended::Unusable)
     }

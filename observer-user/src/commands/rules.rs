@@ -65,14 +65,14 @@ fn show(profile: &ProfileArgs, streams: &mut Streams<'_>) -> anyhow::Result<Ende
             streams.out.write_all(text.as_bytes())?;
             Ok(Ended::Done)
         }
-        Err(error) => streams.refuse(&error),
+        Err(error) => streams.refuse(error),
     }
 }
 
 fn test(profile: &ProfileArgs, file: &PathBuf, streams: &mut Streams<'_>) -> anyhow::Result<Ended> {
     let Count { rows, different } = match count(profile, file, streams.out) {
         Ok(count) => count,
-        Err(error) => return streams.refuse(&error),
+        Err(error) => return streams.refuse(error),
     };
     writeln!(streams.err, "{rows} rows, {different} differ")?;
     Ok(if different == 0 {

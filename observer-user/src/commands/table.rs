@@ -1,6 +1,6 @@
 //! Tables of requests: a row a line, columns apart by tabs, paths escaped.
 
-use std::io::{self, BufRead};
+use std::io::BufRead;
 
 use anyhow::{Context as _, bail};
 
@@ -55,7 +55,7 @@ pub(super) fn for_each_row(
     let mut line = Vec::new();
     for number in 1.. {
         line.clear();
-        if read_line(input, &mut line)? == 0 {
+        if input.read_until(b'\n', &mut line)? == 0 {
             break;
         }
         let text = line.strip_suffix(b"\n").unwrap_or(&line);
@@ -69,8 +69,4 @@ pub(super) fn for_each_row(
         row(number, &columns).with_context(|| format!("line {number}"))?;
     }
     Ok(())
-}
-
-fn read_line(input: &mut dyn BufRead, line: &mut Vec<u8>) -> io::Result<usize> {
-    input.read_until(b'\n', line)
 }

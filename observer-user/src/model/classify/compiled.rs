@@ -34,8 +34,8 @@ impl Compiled {
     pub(super) fn parse(text: &str) -> Result<Self, RulesError> {
         let Profile { rules, endpoints } = Profile::parse(text)?;
         let matcher = Matcher::new(&rules).map_err(|TooLarge| {
-            let what = "the rules up to this one are too large together";
-            RulesError::new(text, first_too_many(&rules), what)
+            let what = "the rules are too large together, this one is the largest";
+            RulesError::new(text, largest(&rules), what)
         })?;
         let answers = (0..).zip(&rules).map(|(number, rule)| Answer {
             endpoint: rule.endpoint,
@@ -86,9 +86,9 @@ impl Compiled {
     }
 }
 
-/// Where the first rule stands with which the rules become too large.
-fn first_too_many(rules: &[Rule]) -> Range<usize> {
-    let numbers: Vec<usize> = (0..rules.len()).collect();
-    let fit = numbers.partition_point(|last| Matcher::new(&rules[..=*last]).is_ok());
-    rules.get(fit).map_or(0..0, |rule| rule.place.clone())
+/// Where the rule stands that is best made smaller.
+fn largest(rules: &[Rule]) -> Range<usize> {
+    let size = |rule: &&Rule| Matcher::new(std::slice::from_ref(*rule)).map_or(0, |m| m.size());
+    let largest = rules.iter().max_by_key(size);
+    largest.map_or(0..0, |rule| rule.place.clone())
 }

@@ -74,7 +74,6 @@ impl Matcher {
     }
 
     /// Bytes held by the automata.
-    #[cfg(test)]
     pub(super) fn size(&self) -> usize {
         self.paths.size() + self.queries.size()
     }

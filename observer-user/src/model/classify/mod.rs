@@ -16,6 +16,8 @@ mod matcher;
 mod normalise;
 mod profile;
 #[cfg(test)]
+mod profile_tests;
+#[cfg(test)]
 mod properties;
 mod regexes;
 mod rule_id;

@@ -77,6 +77,29 @@ fn generic_gives_every_row_its_stage() {
     });
 }
 
+/// Rules that no row of the table gets to.
+#[test]
+fn generic_gives_a_stage_where_the_table_has_no_row() {
+    let generic = Classifier::generic();
+    let mac = "0152.54ab.cdef";
+    for (path, rule, stage) in [
+        (&*format!("/initramfs/{mac}"), "R13_initrd", Stage::Initrd),
+        (&*format!("/image/{mac}"), "R13_image", Stage::Image),
+        ("/v2/os/kairos/blobs/sha256:00", "R15", Stage::Image),
+        ("/ui/logo.svg", "R27", Stage::Infra),
+    ] {
+        let target = path.as_bytes();
+        let (proto, access) = (Proto::Http, Access::Read);
+        let class = generic.classify(Subject {
+            proto,
+            access,
+            target,
+        });
+        let got = (generic.rule_name(class.rule), class.stage);
+        assert_eq!(got, (rule, stage), "{path}");
+    }
+}
+
 #[test]
 fn dragonfly_gives_every_route_its_label() {
     let dragonfly = Classifier::dragonfly();
