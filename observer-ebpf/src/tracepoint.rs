@@ -4,6 +4,8 @@
 //! directly; classic ones hand over a record. Neither needs `bpf_probe_read_kernel`, which
 //! lockdown forbids.
 
+use core::arch::asm;
+
 use aya_ebpf::{
     EbpfContext,
     helpers::generated::bpf_get_socket_cookie,
@@ -95,45 +97,61 @@ impl ClassicSock {
         Self(ctx.as_ptr().cast_const().cast())
     }
 
-    /// `at` must be a constant: the verifier refuses a moved context pointer.
+    /// Two bytes at a constant place: no layout aligns the addresses to more.
     #[inline(always)]
-    fn read<T>(&self, at: usize) -> T {
-        // SAFETY: the record of this tracepoint; the verifier checks the offset.
-        unsafe { self.0.add(at).cast::<T>().read_volatile() }
+    fn u16<const AT: usize>(&self) -> u16 {
+        let value: u64;
+        // SAFETY: reads the record of this tracepoint; the verifier checks the offset. In
+        // assembly, since it must stand in the instruction: LLVM would move the pointer, and
+        // the verifier refuses a moved context.
+        unsafe { asm!("{0} = *(u16 *)({1} + {2})", out(reg) value, in(reg) self.0, const AT) };
+        value as u16
     }
+}
 
-    /// Two bytes at a time: no layout aligns the addresses to more.
-    #[inline(always)]
-    fn address(&self, at: usize) -> [u8; 16] {
-        let word = |i: usize| {
-            u32::from(self.read::<u16>(at + i)) | (u32::from(self.read::<u16>(at + i + 2)) << 16)
-        };
-        bytemuck::cast([word(0), word(4), word(8), word(12)])
-    }
+/// Sixteen bytes of a record, two at a time.
+macro_rules! address {
+    ($record:expr, $at:literal) => {
+        bytemuck::cast([
+            $record.u16::<{ $at }>(),
+            $record.u16::<{ $at + 2 }>(),
+            $record.u16::<{ $at + 4 }>(),
+            $record.u16::<{ $at + 6 }>(),
+            $record.u16::<{ $at + 8 }>(),
+            $record.u16::<{ $at + 10 }>(),
+            $record.u16::<{ $at + 12 }>(),
+            $record.u16::<{ $at + 14 }>(),
+        ])
+    };
 }
 
 impl TracedSock for ClassicSock {
     #[inline(always)]
     fn port(&self) -> u16 {
-        self.read(SPORT)
+        self.u16::<SPORT>()
     }
 
     #[inline(always)]
     fn cookie(&self) -> u64 {
-        self.read(SOCK_COOKIE)
+        let cookie;
+        // SAFETY: as in `u16`.
+        unsafe {
+            asm!("{0} = *(u64 *)({1} + {2})", out(reg) cookie, in(reg) self.0, const SOCK_COOKIE)
+        };
+        cookie
     }
 
     #[inline(always)]
     fn tuple(&self) -> Tuple {
         let (server, client) = if settings::tcp_event_has_family() {
-            (self.address(30), self.address(46))
+            (address!(self, 30), address!(self, 46))
         } else {
-            (self.address(28), self.address(44))
+            (address!(self, 28), address!(self, 44))
         };
         Tuple {
             client,
             server,
-            client_port: self.read(DPORT),
+            client_port: self.u16::<DPORT>(),
             server_port: self.port(),
         }
     }

@@ -200,7 +200,7 @@ where
         .with_context(|| format!("program {name}"))
 }
 
-/// A refusal with the verifier's last line instead of all of them.
+/// A refusal with what the verifier said last, instead of all that it said.
 fn brief(error: ProgramError) -> anyhow::Error {
     let ProgramError::LoadError {
         io_error,
@@ -210,12 +210,13 @@ fn brief(error: ProgramError) -> anyhow::Error {
         return error.into();
     };
     let log = verifier_log.to_string();
-    let last = log
-        .lines()
-        .rev()
-        .find(|line| !line.trim().is_empty() && !line.starts_with("processed"));
+    // Its statistics come after the reason.
+    let statistics = ["processed ", "stack depth ", "verification time "];
+    let is_reason =
+        |line: &&str| !line.is_empty() && !statistics.iter().any(|s| line.starts_with(s));
+    let reason = log.lines().map(str::trim).rev().find(is_reason);
     anyhow!(
         "load: {io_error}: {}",
-        last.unwrap_or("the verifier said nothing")
+        reason.unwrap_or("the verifier said nothing")
     )
 }
