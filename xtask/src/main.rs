@@ -4,8 +4,15 @@
     reason = "standard output carries the results; the commands that ran go to standard error"
 )]
 
+mod build;
 mod kernels;
+mod packages;
+mod run;
+mod setup;
 mod sh;
+mod test;
+#[path = "../../observer-user/toolchain.rs"]
+mod toolchain;
 
 use std::process::ExitCode;
 
@@ -14,12 +21,28 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask", about = "What cargo cannot do by itself")]
 enum Command {
+    /// Install what is missing to build both sides
+    Setup,
+    /// Set up, build, and observe this host until stopped
+    Run {
+        /// What `pxe-observer run` gets
+        #[arg(last = true, value_name = "ARG")]
+        args: Vec<String>,
+    },
+    /// Set up, build, and show real traffic in a namespace of its own until stopped
+    Demo,
+    /// Set up and run all tests
+    Test,
     /// Run a static program as root on other kernels, each in a virtual machine
     Kernels(kernels::Args),
 }
 
 fn main() -> ExitCode {
     let result = match Command::parse() {
+        Command::Setup => setup::run(),
+        Command::Run { args } => run::run(&args),
+        Command::Demo => run::demo(),
+        Command::Test => test::run(),
         Command::Kernels(args) => kernels::run(&args.into()),
     };
     match result {

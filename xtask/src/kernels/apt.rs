@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::packages::{os_release, require};
+use crate::packages::{os_release, require};
 use crate::sh;
 
 /// Where kernels are: a release has its first ones, `-security` and `-backports` later ones.

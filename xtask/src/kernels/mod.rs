@@ -7,7 +7,6 @@ mod apt;
 mod cache;
 mod elf;
 mod initramfs;
-pub(crate) mod packages;
 mod qemu;
 mod request;
 mod versions;
@@ -23,6 +22,7 @@ use anyhow::{Context as _, Result, ensure};
 use self::cache::{Cache, Kernel, fresh_dir};
 use self::qemu::{Machine, Verdict};
 pub(crate) use self::request::{Args, KernelsRequest};
+use crate::packages;
 
 /// What runs where nobody asks for more: the oldest kernel that is supported, and the newest.
 const DEFAULT: [&str; 2] = ["5.10", versions::NEWEST];
@@ -33,7 +33,7 @@ const AT_ONCE: usize = 2;
 /// says how many failed.
 pub(crate) fn run(request: &KernelsRequest) -> Result<()> {
     elf::check_static(&request.binary)?;
-    packages::install()?;
+    packages::install(&[("qemu-system-x86_64", "qemu-system-x86")])?;
     let dir = lab_dir()?;
     let _lock = lock(&dir)?;
     let mut cache = Cache::open(&dir, request.refresh)?;

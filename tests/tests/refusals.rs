@@ -1,0 +1,231 @@
+//! What is missing is said in one sentence that names it and the fix.
+
+use std::{
+    fs,
+    net::TcpListener,
+    os::unix::fs::PermissionsExt as _,
+    process::{Command, Stdio},
+};
+
+use tests::{
+    netns::Netns,
+    observer::{self, Observer},
+    require_root,
+};
+
+/// Runs to its end; the exit code and what it said.
+fn refused(command: &mut Command) -> (Option<i32>, String) {
+    let output = command.stdin(Stdio::null()).output().expect("start");
+    (
+        output.status.code(),
+        String::from_utf8_lossy(&output.stderr).into_owned(),
+    )
+}
+
+fn check(command: &mut Command, code: i32, sentence: &str) {
+    let (ended, said) = refused(command);
+    assert_eq!(ended, Some(code), "{said}");
+    assert!(said.contains(sentence), "{said}");
+    let lines = said
+        .lines()
+        .filter(|line| line.starts_with("pxe-observer: "))
+        .count();
+    assert!(lines <= 1, "one sentence: {said}");
+}
+
+fn run_on(address: &str) -> Command {
+    let mut command = Command::new(observer::binary());
+    command.args(["run", "--web.listen-address", address]);
+    command
+}
+
+#[test]
+fn without_root_it_names_the_capabilities() {
+    require_root();
+    // Where everybody may read it.
+    let folder = tempfile::tempdir().expect("folder");
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("chmod");
+    let copy = folder.path().join("pxe-observer");
+    fs::copy(observer::binary(), &copy).expect("copy");
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--reuid", "65534", "--regid", "65534", "--clear-groups"])
+        .arg(&copy);
+    command.args(["run", "--web.listen-address", "127.0.0.1:0"]);
+    check(
+        &mut command,
+        1,
+        "lacks CAP_BPF to load eBPF programs: run it as root, or grant CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON",
+    );
+}
+
+#[test]
+fn without_a_capability_it_names_it() {
+    require_root();
+    for (missing, bounds) in [
+        ("CAP_BPF", "-bpf,-sys_admin"),
+        ("CAP_NET_ADMIN", "-net_admin"),
+        ("CAP_PERFMON", "-perfmon,-sys_admin"),
+    ] {
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--bounding-set", bounds, "--inh-caps", bounds])
+            .arg(observer::binary());
+        command.args(["run", "--web.listen-address", "127.0.0.1:0"]);
+        check(&mut command, 1, &format!("lacks {missing} "));
+    }
+}
+
+#[test]
+fn a_taken_port_is_named() {
+    require_root();
+    let taken = TcpListener::bind("127.0.0.1:0")
+        .expect("bind")
+        .local_addr()
+        .expect("bound");
+    let listener = TcpListener::bind(taken).expect("bind again");
+    let sentence =
+        format!("{taken} is in use by another process: stop it, or choose another address");
+    check(&mut run_on(&taken.to_string()), 1, &sentence);
+    drop(listener);
+}
+
+#[test]
+fn a_bad_flag_is_named() {
+    for (flag, value, said) in [
+        ("--http-port", "0", "--http-port"),
+        ("--http-port", "70000", "--http-port"),
+        ("--web.listen-address", "nowhere", "--web.listen-address"),
+        ("--profile", "nonsense", "generic"),
+        ("--no-such-flag", "1", "--no-such-flag"),
+    ] {
+        let mut command = Command::new(observer::binary());
+        check(command.args(["run", flag, value]), 2, said);
+    }
+}
+
+#[test]
+fn a_bad_rules_file_is_named() {
+    let folder = tempfile::tempdir().expect("folder");
+    let rules = folder.path().join("rules.toml");
+    fs::write(&rules, "[[rule]]\nnonsense = 1\n").expect("write");
+    let mut command = run_on("127.0.0.1:0");
+    check(command.arg("--rules").arg(&rules), 2, "rules.toml");
+}
+
+#[test]
+fn in_a_cgroup_namespace_it_names_the_fix() {
+    require_root();
+    let script = "set -e; mount -t cgroup2 none \"$1\"; mkdir -p \"$1/pxeo-test-$$\"
+        echo $$ > \"$1/pxeo-test-$$/cgroup.procs\"
+        exec unshare --cgroup \"$2\" run --web.listen-address 127.0.0.1:0";
+    let folder = tempfile::tempdir().expect("folder");
+    let mut command = Command::new("unshare");
+    command
+        .args(["--mount", "sh", "-c", script, "sh"])
+        .arg(folder.path())
+        .arg(observer::binary());
+    check(
+        &mut command,
+        1,
+        "start pxe-observer in the host's cgroup namespace",
+    );
+    remove_test_cgroups();
+}
+
+/// The cgroups that the test above made and that are empty now.
+fn remove_test_cgroups() {
+    let script = "set -e; mount -t cgroup2 none \"$1\"; rmdir \"$1\"/pxeo-test-*";
+    let folder = tempfile::tempdir().expect("folder");
+    let mut command = Command::new("unshare");
+    let (code, said) = refused(
+        command
+            .args(["--mount", "sh", "-c", script, "sh"])
+            .arg(folder.path()),
+    );
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
+fn without_a_cgroup2_mount_it_mounts_its_own() {
+    require_root();
+    let script = "set -e; umount -a -t cgroup2; ! grep -q cgroup2 /proc/self/mounts
+        exec \"$1\" run --web.listen-address 127.0.0.1:0";
+    let mut command = Command::new("unshare");
+    command
+        .args(["--mount", "sh", "-c", script, "sh"])
+        .arg(observer::binary());
+    let observer = Observer::start_command(&mut command).expect("it starts");
+    assert_eq!(
+        observer
+            .scrape()
+            .expect("scrape")
+            .sum("pxe_observer_probe_attached", &[]),
+        4.0
+    );
+    observer.stop().expect("stop");
+}
+
+/// Hides BTF, and gives tracefs or not.
+fn without_btf(tracefs: &str) -> Observer {
+    let script = format!(
+        "set -e; mount -t tmpfs none /sys/kernel/btf; umount -a -t tracefs; {tracefs}
+        exec \"$1\" run --web.listen-address 127.0.0.1:0"
+    );
+    let mut command = Command::new("unshare");
+    command
+        .args(["--mount", "sh", "-c", &script, "sh"])
+        .arg(observer::binary());
+    Observer::start_command(&mut command).expect("it starts")
+}
+
+#[test]
+fn without_btf_the_classic_tracepoints_serve() {
+    require_root();
+    let observer = without_btf("mount -t tracefs nodev /sys/kernel/tracing");
+    assert_eq!(
+        observer
+            .scrape()
+            .expect("scrape")
+            .sum("pxe_observer_probe_attached", &[]),
+        4.0
+    );
+    observer.stop().expect("stop");
+}
+
+#[test]
+fn without_btf_and_tracefs_it_says_what_is_not_observed() {
+    require_root();
+    let observer = without_btf("true");
+    let scrape = observer.scrape().expect("scrape");
+    for (probe, attached) in [
+        ("ingress", 1.0),
+        ("egress", 1.0),
+        ("recv", 0.0),
+        ("destroy", 0.0),
+    ] {
+        assert_eq!(
+            scrape.sum("pxe_observer_probe_attached", &[("probe", probe)]),
+            attached,
+            "{probe}"
+        );
+    }
+    let (_, _, log) = observer.stop().expect("stop");
+    assert!(
+        log.contains("mount -t tracefs nodev /sys/kernel/tracing"),
+        "{log}"
+    );
+    assert!(
+        log.contains("the wait for the server process is not observed"),
+        "{log}"
+    );
+}
+
+#[test]
+fn the_namespaces_of_a_test_are_gone_after_it() {
+    require_root();
+    let netns = Netns::new("gone").expect("netns");
+    drop(netns);
+    let left = tests::process::run(Command::new("ip").args(["netns", "list"])).expect("ip");
+    assert!(!left.contains("-gone"), "{left}");
+}

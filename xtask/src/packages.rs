@@ -1,0 +1,135 @@
+//! Debian packages that have to be installed on the machine itself.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::sh;
+
+/// A program, and the Debian package that has it.
+pub(crate) type Program = (&'static str, &'static str);
+
+/// Installs what is missing; the second time it changes nothing and asks no server. Where
+/// there is no apt it only checks that the programs are there.
+pub(crate) fn install(programs: &[Program]) -> Result<()> {
+    if !has_apt() {
+        return require(programs);
+    }
+    let mut missing: Vec<&str> = programs.iter().map(|(_, package)| *package).collect();
+    missing.retain(|package| !installed(package));
+    if missing.is_empty() {
+        return Ok(());
+    }
+    install_packages(&missing)
+}
+
+/// Installs packages by name, without starting the services they bring.
+pub(crate) fn install_packages(packages: &[&str]) -> Result<()> {
+    let _nothing_starts = NoServices::begin()?;
+    update()
+        .and_then(|()| {
+            let install = ["install", "-y", "-qq", "--no-install-recommends"];
+            sh::run(apt_get().args(install).args(packages))
+        })
+        .with_context(|| format!("install {} (this needs root)", packages.join(" ")))
+}
+
+/// Whether apt knows a package of this name.
+pub(crate) fn available(package: &str) -> bool {
+    has_apt()
+        && update().is_ok()
+        && sh::status(
+            Command::new("apt-cache")
+                .args(["show", "-qq", package])
+                .stdout(std::process::Stdio::null()),
+        )
+        .is_ok_and(|status| status.success())
+}
+
+/// An error that names the Debian package of the first program that is not there.
+pub(crate) fn require(programs: &[Program]) -> Result<()> {
+    for (program, package) in programs {
+        let missing = || format!("{program} is missing (Debian has it in the package {package})");
+        ensure!(on_path(program), missing());
+    }
+    Ok(())
+}
+
+pub(crate) fn os_release(key: &str) -> Result<String> {
+    let text = fs::read_to_string("/etc/os-release").context("read /etc/os-release")?;
+    let mut lines = text.lines();
+    let value = lines.find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+    Ok(value.unwrap_or_default().trim_matches('"').to_owned())
+}
+
+fn has_apt() -> bool {
+    on_path("apt-get") && on_path("dpkg-query")
+}
+
+/// Also where a person's PATH does not lead, but root's does.
+fn on_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let places = std::env::split_paths(&path).chain(["/usr/sbin", "/sbin"].map(PathBuf::from));
+    places.into_iter().any(|place| place.join(program).exists())
+}
+
+fn installed(package: &str) -> bool {
+    let query = ["-W", "-f", "${db:Status-Status}"];
+    let status = Command::new("dpkg-query").args(query).arg(package).output();
+    status.is_ok_and(|output| output.stdout == b"installed")
+}
+
+fn update() -> Result<()> {
+    sh::run(apt_get().args(["update", "-qq"]))
+}
+
+fn apt_get() -> Command {
+    let mut command = sh::as_root("apt-get");
+    command.env("DEBIAN_FRONTEND", "noninteractive");
+    command
+}
+
+/// While it lives, packages install without starting their services (invoke-rc.d(8)): a test's
+/// nginx must not serve the host.
+struct NoServices(Option<&'static Path>);
+
+impl NoServices {
+    fn begin() -> Result<Self> {
+        let policy = Path::new("/usr/sbin/policy-rc.d");
+        if policy.exists() || !sh::is_root() {
+            return Ok(Self(None));
+        }
+        fs::write(policy, "#!/bin/sh\nexit 101\n").context("write /usr/sbin/policy-rc.d")?;
+        fs::set_permissions(policy, fs::Permissions::from_mode(0o755))
+            .context("make it executable")?;
+        Ok(Self(Some(policy)))
+    }
+}
+
+impl Drop for NoServices {
+    fn drop(&mut self) {
+        if let Some(policy) = self.0 {
+            // Ours; the next run would find it and leave it.
+            let _ = fs::remove_file(policy);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_program_is_named_with_its_package() {
+        require(&[("sh", "dash")]).expect("sh is there");
+        let error = require(&[("sh", "dash"), ("no-such-program", "no-such-package")]);
+        let error = error.expect_err("it is not there").to_string();
+        let expected = "no-such-program is missing (Debian has it in the package no-such-package)";
+        assert_eq!(error, expected);
+    }
+}

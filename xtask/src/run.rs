@@ -1,0 +1,30 @@
+//! The product and its demonstration, from nothing.
+
+use anyhow::Result;
+
+use crate::{build, packages, setup, sh, test};
+
+/// Sets up, builds, and observes this host until stopped.
+pub(crate) fn run(args: &[String]) -> Result<()> {
+    setup::run()?;
+    sh::run(&mut build::cargo(&[
+        "build",
+        "--release",
+        "--package",
+        "observer-user",
+    ]))?;
+    sh::run(
+        sh::as_root(build::root().join("target/release/pxe-observer"))
+            .arg("run")
+            .args(args),
+    )
+}
+
+/// Sets up, builds, and shows real traffic in a namespace of its own until stopped.
+pub(crate) fn demo() -> Result<()> {
+    setup::run()?;
+    packages::install(&test::PROGRAMS)?;
+    let packages = ["--package", "observer-user", "--package", "tests"];
+    sh::run(build::cargo(&["build", "--release"]).args(packages))?;
+    sh::run(&mut sh::as_root(build::root().join("target/release/demo")))
+}

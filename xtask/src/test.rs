@@ -1,0 +1,48 @@
+//! All tests, as continuous integration runs them, cheapest first.
+
+use anyhow::Result;
+
+use crate::{
+    build,
+    kernels::{self, KernelsRequest},
+    packages::{self, Program},
+    setup, sh,
+};
+
+/// The real servers, clients and tools of the end-to-end tests.
+pub(crate) const PROGRAMS: [Program; 5] = [
+    ("nginx", "nginx-light"),
+    ("curl", "curl"),
+    ("ip", "iproute2"),
+    ("nsenter", "util-linux"),
+    ("bpftool", "bpftool"),
+];
+
+/// Sets up, checks the style, runs every tier.
+pub(crate) fn run() -> Result<()> {
+    setup::run()?;
+    packages::install(&PROGRAMS)?;
+    sh::run(&mut build::cargo(&["fmt", "--all", "--check"]))?;
+    // observer-ebpf builds for another target only; the compiler's own lints hold there.
+    let clippy = [
+        "clippy",
+        "--workspace",
+        "--exclude",
+        "observer-ebpf",
+        "--all-targets",
+    ];
+    sh::run(build::cargo(&clippy).args(["--", "--deny", "warnings"]))?;
+    sh::run(&mut build::cargo(&["test"]))?;
+    sh::run(&mut build::cargo(&["test", "--package", "xtask"]))?;
+
+    let binaries = build::release(&["observer-user", "tests"])?;
+    let kernels = KernelsRequest {
+        binary: binaries.join("kernel-check"),
+        ..KernelsRequest::default()
+    };
+    kernels::run(&kernels)?;
+    sh::run(
+        build::cargo(&["test", "--package", "tests"])
+            .env("PXE_OBSERVER", binaries.join("pxe-observer")),
+    )
+}
