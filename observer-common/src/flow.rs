@@ -2,7 +2,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::limits::HEAD_MAX;
+use crate::limits::{HEAD_MAX, PIECES_MAX};
 
 /// The sender closed this direction (FIN).
 pub const FLAG_FIN: u8 = 1;
@@ -37,6 +37,11 @@ pub struct Flow {
     pub head_done: u8,
     /// `FLAG_*`.
     pub flags: u8,
+    /// The end of what arrived before the turn's first byte did; meant only while that is
+    /// beyond `next_seq`.
+    pub ahead_seq: u32,
+    /// Pieces of the head handed over so far.
+    pub pieces: u32,
     /// Always 0.
     pub reserved: u32,
 }
@@ -58,8 +63,42 @@ impl Flow {
         self.start_seq = seq;
         self.next_seq = seq;
         self.captured = 0;
+        self.pieces = 0;
         self.head_done = 0;
         self.turn = turn;
+    }
+
+    /// Remembers bytes that came before those that they follow.
+    #[inline(always)]
+    pub fn note_ahead(&mut self, end: u32) {
+        let known = if is_after(self.ahead_seq, self.next_seq) {
+            self.ahead_seq
+        } else {
+            self.next_seq
+        };
+        if is_after(end, known) {
+            self.ahead_seq = end;
+        }
+    }
+
+    /// Bytes of this turn that are here already, beyond `next_seq`.
+    #[inline(always)]
+    pub fn ahead(&self) -> u32 {
+        if is_after(self.ahead_seq, self.next_seq)
+            && self.ahead_seq.wrapping_sub(self.next_seq) < REORDERED
+        {
+            self.ahead_seq.wrapping_sub(self.next_seq)
+        } else {
+            0
+        }
+    }
+
+    /// Takes an acknowledgement, if it is news.
+    #[inline(always)]
+    pub fn acknowledge(&mut self, ack: u32) {
+        if self.ack == 0 || is_after(ack, self.ack) {
+            self.ack = ack;
+        }
     }
 
     /// Counts `new` bytes that end the sequence seen so far.
@@ -73,8 +112,17 @@ impl Flow {
     /// True while pieces of the head are still handed over.
     #[inline(always)]
     pub fn wants_head(&self) -> bool {
-        self.head_done == 0 && u32::from(self.captured) < HEAD_MAX
+        self.head_done == 0 && self.pieces < PIECES_MAX && u32::from(self.captured) < HEAD_MAX
     }
+}
+
+/// More than any receive window is no reordering.
+const REORDERED: u32 = 1 << 30;
+
+/// RFC 9293 3.4: sequence numbers are compared by their difference.
+#[inline(always)]
+pub fn is_after(a: u32, b: u32) -> bool {
+    a.wrapping_sub(b).cast_signed() > 0
 }
 
 #[cfg(test)]
@@ -107,6 +155,37 @@ mod tests {
         flow.count(new, 8);
         assert_eq!((flow.bytes, flow.next_seq), (10, 5));
         assert_eq!(flow.new_bytes(u32::MAX - 4, 10), 0);
+    }
+
+    #[test]
+    fn what_came_ahead_counts_once_its_turn_begins() {
+        let mut flow = Flow {
+            next_seq: 100,
+            ..Flow::default()
+        };
+        assert_eq!(flow.ahead(), 0);
+        flow.note_ahead(300);
+        flow.note_ahead(200);
+        flow.begin(1, 100, 1);
+        flow.count(50, 1);
+        assert_eq!(flow.ahead(), 150);
+        flow.count(150, 2);
+        assert_eq!((flow.ahead(), flow.bytes, flow.next_seq), (0, 200, 300));
+    }
+
+    #[test]
+    fn an_acknowledgement_never_goes_back() {
+        let mut flow = Flow::default();
+        for (ack, kept) in [
+            (u32::MAX - 1, u32::MAX - 1),
+            (5, 5),
+            (u32::MAX, 5),
+            (5, 5),
+            (6, 6),
+        ] {
+            flow.acknowledge(ack);
+            assert_eq!(flow.ack, kept);
+        }
     }
 
     #[test]

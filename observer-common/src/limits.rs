@@ -6,6 +6,9 @@ pub const HEAD_MAX: u32 = 8192;
 pub const PIECE_SMALL: usize = 512;
 /// The rest of a large head, in one piece.
 pub const PIECE_LARGE: usize = 8192;
+/// Pieces of one head handed over at most: a client may send it byte by byte, or the same
+/// segment again and again.
+pub const PIECES_MAX: u32 = 64;
 /// Connections to watched ports at one time.
 pub const CONNS: u32 = 65_536;
 /// Connections whose data came before their socket: bounded by the accept queues
@@ -14,3 +17,11 @@ pub const PENDING: u32 = 4_096;
 /// Bytes of the event ring; a power of two. At 10 ms between drains it holds what
 /// about 600,000 requests/s emit.
 pub const RING_BYTES: u32 = 16 << 20;
+/// How long early data may wait for its socket, in nanoseconds: longer than any SYN-ACK is
+/// repeated (`tcp_synack_retries`: 63 s).
+pub const EARLY_DATA_NS: u64 = 120_000_000_000;
+/// How long a connection without an exchange may be silent before its entry is forgotten, in
+/// nanoseconds. Its next request finds it again.
+pub const IDLE_NS: u64 = 600_000_000_000;
+/// The same once both sides have closed: for where the end of sockets is not told.
+pub const CLOSED_NS: u64 = 10_000_000_000;

@@ -6,3 +6,5 @@ pub const HTTP: u8 = 1;
 pub const TFTP: u8 = 2;
 /// Never learned: our own scrape port, or one the user excluded.
 pub const IGNORED: u8 = 4;
+/// Data came here before its socket, so early data is looked for: set by the kernel side.
+pub const EARLY: u8 = 8;

@@ -7,7 +7,7 @@ use observer_common::{
 };
 
 use crate::{
-    clock,
+    clock, early,
     maps::{
         conns, pending,
         ring::{self, Told},
@@ -21,17 +21,21 @@ use crate::{
 pub(crate) fn by_packet(
     cookie: u64,
     tuple: &Tuple,
-    early: *mut Conn,
+    early_data: *mut Conn,
     at: u32,
 ) -> Option<*mut Conn> {
     // SAFETY: a live element; word reads.
-    let (start, next) = unsafe { ((*early).request.start_seq, (*early).request.next_seq) };
+    let (start, next) = unsafe {
+        (
+            (*early_data).request.start_seq,
+            (*early_data).request.next_seq,
+        )
+    };
     if at.wrapping_sub(start) > next.wrapping_sub(start) {
         stats::count(Counter::PendingCollision);
-        pending::remove(tuple);
-        return None;
+        return early::end(tuple, early_data).and(None);
     }
-    take(cookie, tuple, early)
+    take(cookie, tuple, early_data)
 }
 
 /// By the child's recv: data that came with the child's own packets has made an entry
@@ -44,16 +48,17 @@ pub(crate) fn by_recv(cookie: u64, tuple: &Tuple) -> Option<*mut Conn> {
 
 #[inline(always)]
 fn take(cookie: u64, tuple: &Tuple, early: *mut Conn) -> Option<*mut Conn> {
-    // SAFETY: a live element, whose bytes are copied into the new one.
-    let conn = conns::create(cookie, unsafe { &*early })?;
     let told = Told {
         cookie,
         at_ns: clock::now(),
         kind: ADOPTED,
         offset: 0,
     };
-    // A lost one is counted; the exchange then ends as swept.
-    let _ = ring::emit::<0>(&told, conn, |_| 0);
+    // First, so that no event of the published entry overtakes it. A lost one is counted;
+    // the exchange then ends as swept.
+    let _ = ring::emit::<0>(&told, early, |_| 0);
+    // SAFETY: a live element, whose bytes are copied into the new one.
+    let conn = conns::create(cookie, unsafe { &*early })?;
     pending::remove(tuple);
     Some(conn)
 }

@@ -57,7 +57,11 @@ fn piece<const N: usize>(
     flow: &mut Flow,
     place: &Place,
 ) -> u32 {
-    let room = HEAD_MAX.saturating_sub(place.offset);
+    if place.offset >= HEAD_MAX {
+        flow.head_done = 1;
+        return 0;
+    }
+    let room = HEAD_MAX - place.offset;
     let mut len = place.len;
     if len > room {
         len = room;
@@ -68,7 +72,11 @@ fn piece<const N: usize>(
     let done = ends_with_blank_line(ctx, place.at, len)
         || (N == PIECE_SMALL && blank_line_within(ctx.skb.skb, place.at, len) == 1);
     let told_it = ring::emit::<N>(told, conn, |data| load(ctx, place.at, data, len) as u16);
-    flow.captured = (place.offset + len) as u16;
+    flow.pieces += 1;
+    let captured = (place.offset + len) as u16;
+    if captured > flow.captured {
+        flow.captured = captured;
+    }
     if done {
         flow.head_done = 1;
     }

@@ -10,6 +10,7 @@ mod adopt;
 mod capture;
 mod clock;
 mod close;
+mod early;
 mod http;
 mod maps;
 mod packet;

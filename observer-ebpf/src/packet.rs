@@ -10,10 +10,12 @@ use observer_common::{
 };
 
 const TCP: u8 = 6;
+const HOP_BY_HOP: u8 = 0;
 const V4_HEADER: usize = 20;
 const V6_HEADER: usize = 40;
 const TCP_HEADER: usize = 20;
 const SYN: u8 = 2;
+const ACK: u8 = 16;
 
 /// Which end of the packet is the server.
 #[derive(Clone, Copy)]
@@ -25,7 +27,8 @@ pub(crate) enum Server {
 /// A TCP segment with its payload's place.
 pub(crate) struct Segment {
     pub(crate) seq: u32,
-    pub(crate) ack: u32,
+    /// `None` in a RST that acknowledges nothing.
+    pub(crate) ack: Option<u32>,
     /// `FLAG_*` of the flow.
     pub(crate) flags: u8,
     pub(crate) payload_at: u32,
@@ -38,12 +41,21 @@ pub(crate) struct Segment {
 ///
 /// The IP version is the packet's own: a v4 client of a `[::]` socket has family 10.
 /// Lengths are the buffer's, not the IP header's, which says 0 beyond 64 KiB.
-/// Extension headers before TCP are not followed: no boot client sends them.
+/// Of extension headers only a hop-by-hop one is followed: the kernel itself puts one before
+/// segments beyond 64 KiB (net/ipv6/ip6_output.c, "Jumbo payload"), on loopback by default.
 #[inline(always)]
 pub(crate) fn segment(ctx: &SkBuffContext) -> Option<Segment> {
     let ip: &[u8; V4_HEADER] = header(ctx, 0)?;
     let (v4, next, tcp_at) = match ip[0] >> 4 {
         4 => (true, ip[9], usize::from(ip[0] & 0xf) * 4),
+        6 if ip[6] == HOP_BY_HOP => {
+            let extension: &[u8; 8] = header(ctx, V6_HEADER)?;
+            (
+                false,
+                extension[0],
+                V6_HEADER + (usize::from(extension[1]) + 1) * 8,
+            )
+        }
         6 => (false, ip[6], V6_HEADER),
         _ => return None,
     };
@@ -56,7 +68,11 @@ pub(crate) fn segment(ctx: &SkBuffContext) -> Option<Segment> {
     let syn = u32::from((tcp[13] & SYN) >> 1);
     Some(Segment {
         seq: word(tcp, 4).wrapping_add(syn),
-        ack: word(tcp, 8),
+        ack: if tcp[13] & ACK != 0 {
+            Some(word(tcp, 8))
+        } else {
+            None
+        },
         flags: (tcp[13] & 1) * FLAG_FIN | ((tcp[13] >> 2) & 1) * FLAG_RST,
         payload_at,
         payload_len: ctx.len().saturating_sub(payload_at),

@@ -1,29 +1,25 @@
 //! Client to server: a request's bytes, and where a turn begins.
 
+use core::mem::MaybeUninit;
+
 use aya_ebpf::programs::SkBuffContext;
 use observer_common::{
     conn::{Conn, PROTOCOL_HTTP, PROTOCOL_OTHER, PROTOCOL_UNKNOWN},
     event::{REQUEST, REQUEST_MORE},
-    flow::Flow,
+    flow::{Flow, is_after},
     loss::Counter,
 };
 
 use crate::{
     adopt,
     capture::{self, Place},
-    clock, http,
+    clock, early, http,
     maps::{conns, pending, ports, ring::Told, stats},
     packet::{self, Segment, Server},
     settings,
-    sock::{self, CLOSE, LISTEN, Sock},
+    sock::{self, CLOSE, LISTEN, Received, Sock},
     zeroed::zeroed,
 };
-
-/// Data this far from what an early entry saw belongs to another connection.
-const SAME_CONNECTION: u32 = 1 << 20;
-
-/// The cookie of data that came before its socket.
-const EARLY: u64 = 0;
 
 /// The ingress hook.
 #[inline(always)]
@@ -38,29 +34,23 @@ pub(crate) fn on_ingress(ctx: &SkBuffContext) -> Option<()> {
         return None;
     }
     let segment = packet::segment(ctx)?;
-    // While the handshake or the accept queue is full, data arrives with the listener's
-    // socket and cookie: it has none of its own yet.
-    let cookie = if state == LISTEN {
-        EARLY
-    } else {
-        sock::cookie(ctx)
-    };
-    let known = if cookie == EARLY {
-        None
-    } else {
-        conns::get(cookie)
-    };
-    let (conn, met) = match known {
+    if state == LISTEN {
+        return early::on_listener(ctx, port, &segment);
+    }
+    let cookie = sock::cookie(ctx);
+    let (conn, met) = match conns::get(cookie) {
         Some(conn) => (conn, Met::Before),
-        None => first_met(ctx, &sock, &segment, cookie)?,
+        None => first_met(ctx, &sock, port, &segment, cookie)?,
     };
     // SAFETY: a live element; ingress is the only writer of these fields.
     unsafe {
-        (*conn).request.ack = segment.ack;
         (*conn).request.flags |= segment.flags;
+        if let Some(ack) = segment.ack {
+            (*conn).request.acknowledge(ack);
+        }
     }
     if segment.payload_len != 0 {
-        payload(ctx, conn, cookie, &segment, met);
+        payload(ctx, Some(&sock), conn, cookie, &segment, met);
     }
     Some(())
 }
@@ -73,7 +63,7 @@ fn learn(sock: &Sock, port: u16, state: u32) -> bool {
 
 /// How we come to know a connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Met {
+pub(crate) enum Met {
     /// Long since.
     Before,
     /// By the first bytes of its stream.
@@ -87,15 +77,19 @@ enum Met {
 fn first_met(
     ctx: &SkBuffContext,
     sock: &Sock,
+    port: u16,
     segment: &Segment,
     cookie: u64,
 ) -> Option<(*mut Conn, Met)> {
-    let mut seed: Conn = zeroed();
+    let expects_early = ports::had_early_data(port);
+    if segment.payload_len == 0 && !expects_early {
+        return None;
+    }
+    let mut seed = MaybeUninit::<Conn>::uninit();
+    let seed = zeroed(&mut seed);
     packet::tuple(ctx, segment, Server::Destination, &mut seed.tuple)?;
-    seed.request.next_seq = segment.seq;
-    let early = pending::get(&seed.tuple);
-    if cookie != EARLY
-        && let Some(early) = early
+    if expects_early
+        && let Some(early) = pending::get(&seed.tuple)
         && let Some(conn) = adopt::by_packet(cookie, &seed.tuple, early, segment.seq)
     {
         return Some((conn, Met::Before));
@@ -103,38 +97,25 @@ fn first_met(
     if segment.payload_len == 0 {
         return None;
     }
-    if cookie != EARLY {
-        let met = if sock.at_stream_start() {
-            Met::AtStart
-        } else {
-            Met::Midway
-        };
-        return Some((conns::create(cookie, &seed)?, met));
-    }
-    match early {
-        Some(early) if same_connection(early, segment) => return Some((early, Met::Before)),
-        Some(_) => {
-            stats::count(Counter::PendingCollision);
-        }
-        None => {}
-    }
-    Some((pending::put(&seed)?, Met::AtStart))
-}
-
-#[inline(always)]
-fn same_connection(conn: *mut Conn, segment: &Segment) -> bool {
-    // SAFETY: a live element of the map; ingress is the only writer of `request`.
-    let next_seq = unsafe { (*conn).request.next_seq };
-    segment
-        .seq
-        .wrapping_sub(next_seq)
-        .wrapping_add(SAME_CONNECTION)
-        < 2 * SAME_CONNECTION
+    let (met, next_seq) = match sock.received() {
+        // What comes first need not be the first.
+        Some(Received { bytes: 0, next_seq }) => (Met::AtStart, next_seq),
+        _ => (Met::Midway, segment.seq),
+    };
+    seed.request.next_seq = next_seq;
+    Some((conns::create(cookie, seed)?, met))
 }
 
 /// Counts a segment's payload; begins a turn where the client speaks again after the server.
 #[inline(always)]
-fn payload(ctx: &SkBuffContext, conn: *mut Conn, cookie: u64, segment: &Segment, met: Met) {
+pub(crate) fn payload(
+    ctx: &SkBuffContext,
+    sock: Option<&Sock>,
+    conn: *mut Conn,
+    cookie: u64,
+    segment: &Segment,
+    met: Met,
+) {
     // SAFETY: a live element; ingress is the only writer of `request` and `protocol`, and
     // of `response.turn` it reads one word.
     let (flow, protocol, answered) = unsafe {
@@ -145,6 +126,30 @@ fn payload(ctx: &SkBuffContext, conn: *mut Conn, cookie: u64, segment: &Segment,
         return;
     }
     let new = flow.new_bytes(segment.seq, segment.payload_len);
+    if new == 0 && !flow.wants_head() {
+        return;
+    }
+    let at_boundary = answered && new != 0;
+    if at_boundary && is_after(segment.seq, flow.next_seq) {
+        if !we_missed_some(sock, flow) {
+            // It overtook the segment that begins the turn.
+            flow.note_ahead(segment.seq.wrapping_add(segment.payload_len));
+            return;
+        }
+        flow.next_seq = segment.seq;
+    }
+    let new = flow.new_bytes(segment.seq, segment.payload_len);
+    // What was seen before, at the segment's front; a hole before it is none.
+    let skip = if at_boundary {
+        segment.payload_len - new
+    } else {
+        0
+    };
+    let place = Place {
+        at: segment.payload_at + skip,
+        len: segment.payload_len - skip,
+        offset: 0,
+    };
     let now = clock::now();
     let mut told = Told {
         cookie,
@@ -152,19 +157,8 @@ fn payload(ctx: &SkBuffContext, conn: *mut Conn, cookie: u64, segment: &Segment,
         kind: REQUEST_MORE,
         offset: 0,
     };
-    let mut place = Place {
-        at: segment.payload_at,
-        len: segment.payload_len,
-        offset: 0,
-    };
-    if answered && new != 0 {
-        let skip = segment.payload_len - new;
-        place = Place {
-            at: segment.payload_at + skip,
-            len: new,
-            offset: 0,
-        };
-        if http::begins_request(ctx, place.at, new) {
+    if at_boundary {
+        if http::begins_request(ctx, place.at, place.len) {
             *protocol = PROTOCOL_HTTP;
             flow.begin(flow.turn + 1, segment.seq.wrapping_add(skip), now);
             told.kind = REQUEST;
@@ -173,16 +167,28 @@ fn payload(ctx: &SkBuffContext, conn: *mut Conn, cookie: u64, segment: &Segment,
             return;
         }
     }
-    place.offset = segment
-        .seq
-        .wrapping_add(segment.payload_len - place.len)
-        .wrapping_sub(flow.start_seq);
+    let offset = segment.seq.wrapping_add(skip).wrapping_sub(flow.start_seq);
     if new != 0 {
         flow.count(new, now);
+        flow.count(flow.ahead(), now);
     }
     if flow.wants_head() {
-        capture::head(ctx, told, REQUEST_MORE, conn, flow, &place);
+        capture::head(
+            ctx,
+            told,
+            REQUEST_MORE,
+            conn,
+            flow,
+            &Place { offset, ..place },
+        );
     }
+}
+
+/// True if TCP has received what we have not seen: no use waiting for it.
+#[inline(always)]
+fn we_missed_some(sock: Option<&Sock>, flow: &Flow) -> bool {
+    let received = sock.and_then(Sock::received);
+    received.is_some_and(|received| is_after(received.next_seq, flow.next_seq))
 }
 
 /// A stream that does not begin with a request is not ours; one joined in its middle may

@@ -1,10 +1,12 @@
 //! Server to client: an answer's bytes.
 
+use core::mem::MaybeUninit;
+
 use aya_ebpf::programs::SkBuffContext;
 use observer_common::{
     conn::{Conn, Tuple},
     event::{RESPONSE, RESPONSE_MORE},
-    flow::FLAG_RST,
+    flow::{FLAG_RST, is_after},
 };
 
 use crate::{
@@ -36,11 +38,11 @@ pub(crate) fn on_egress(ctx: &SkBuffContext) -> Option<()> {
     let cookie = sock::cookie(ctx);
     let conn = match conns::get(cookie) {
         Some(conn) => conn,
-        None => adopted(ctx, cookie, &segment)?,
+        None if ports::had_early_data(port) => adopted(ctx, cookie, &segment)?,
+        None => return None,
     };
     // SAFETY: a live element; egress is the only writer of `response`.
     unsafe {
-        (*conn).response.ack = segment.ack;
         (*conn).response.flags |= segment.flags;
     }
     if segment.payload_len != 0 {
@@ -52,9 +54,10 @@ pub(crate) fn on_egress(ctx: &SkBuffContext) -> Option<()> {
 /// A child's first packet may claim what came before it.
 #[inline(always)]
 fn adopted(ctx: &SkBuffContext, cookie: u64, segment: &Segment) -> Option<*mut Conn> {
-    let mut tuple: Tuple = zeroed();
-    packet::tuple(ctx, segment, Server::Source, &mut tuple)?;
-    adopt::by_packet(cookie, &tuple, pending::get(&tuple)?, segment.ack)
+    let mut tuple = MaybeUninit::<Tuple>::uninit();
+    let tuple = zeroed(&mut tuple);
+    packet::tuple(ctx, segment, Server::Source, tuple)?;
+    adopt::by_packet(cookie, tuple, pending::get(tuple)?, segment.ack?)
 }
 
 /// An abortive close: the socket let its port go before its RST left; the cookie is right.
@@ -70,24 +73,30 @@ fn aborted(ctx: &SkBuffContext) -> Option<()> {
 #[inline(always)]
 fn payload(ctx: &SkBuffContext, conn: *mut Conn, cookie: u64, segment: &Segment) {
     // SAFETY: a live element; egress is the only writer of `response`, and of
-    // `request.turn` it reads one word.
-    let (flow, turn) = unsafe {
+    // `request.turn` and `request.ack` it reads a word each.
+    let (flow, turn, acknowledged) = unsafe {
         (
-            (&mut (*conn).response),
+            &mut (*conn).response,
             (&raw const (*conn).request.turn).read_volatile(),
+            (&raw const (*conn).request.ack).read_volatile(),
         )
     };
     if turn == 0 {
         return;
     }
     if flow.turn == 0 {
-        flow.next_seq = segment.seq;
+        // What the client has acknowledged is an answer from before our time, sent again.
+        flow.next_seq = if is_after(acknowledged, segment.seq) {
+            acknowledged
+        } else {
+            segment.seq
+        };
     }
     let new = flow.new_bytes(segment.seq, segment.payload_len);
     if new == 0 {
         return;
     }
-    let skip = segment.payload_len - new;
+    let skip = segment.payload_len.saturating_sub(new);
     let now = clock::sent(ctx);
     let first = flow.turn != turn;
     if first {
@@ -105,7 +114,7 @@ fn payload(ctx: &SkBuffContext, conn: *mut Conn, cookie: u64, segment: &Segment)
         };
         let place = Place {
             at: segment.payload_at + skip,
-            len: new,
+            len: segment.payload_len - skip,
             offset,
         };
         capture::head(ctx, told, RESPONSE_MORE, conn, flow, &place);

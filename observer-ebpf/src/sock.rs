@@ -47,20 +47,33 @@ impl Sock {
         v4 & 0xff == 127 || v6_loopback
     }
 
-    /// True if no byte of the stream has been received before this packet. Behind, while
-    /// the socket's backlog is in use; only ever asked about a connection we do not know.
+    /// Where the stream's next byte belongs, and how many were received before this packet.
+    /// Behind, while the socket's backlog is in use; only asked where the packets leave a
+    /// doubt.
     #[inline(always)]
-    pub(crate) fn at_stream_start(&self) -> bool {
+    pub(crate) fn received(&self) -> Option<Received> {
         // SAFETY: both helpers return null or a pointer of the type the verifier then knows.
         unsafe {
             let full = bpf_sk_fullsock(self.0);
             if full.is_null() {
-                return false;
+                return None;
             }
             let tcp = bpf_tcp_sock(full);
-            !tcp.is_null() && (*tcp).bytes_received == 0
+            if tcp.is_null() {
+                return None;
+            }
+            Some(Received {
+                next_seq: (*tcp).rcv_nxt,
+                bytes: (*tcp).bytes_received,
+            })
         }
     }
+}
+
+/// What TCP has received on a connection.
+pub(crate) struct Received {
+    pub(crate) next_seq: u32,
+    pub(crate) bytes: u64,
 }
 
 /// The cookie of the packet's socket: never reused while the host is up.

@@ -123,19 +123,14 @@ impl Observer {
     }
 
     fn sweep(&mut self) {
-        let Self {
-            kernel,
-            tracker,
-            facts,
-            ..
-        } = self;
-        for tuple in tracker.sweep(
-            monotonic_ns(),
-            |cookie| kernel.conn(cookie).is_some(),
-            facts,
-        ) {
-            self.kernel.forget_pending(tuple);
-        }
+        let is_gone = |cookie: &u64| self.kernel.conn(*cookie).is_none();
+        let gone = self.tracker.sockets().filter(is_gone).collect();
+        // Their end may still be in the ring.
+        self.drain();
+        let now = monotonic_ns();
+        self.tracker.sweep(now, &gone, &mut self.facts);
+        self.kernel
+            .sweep(now, |cookie| self.tracker.is_busy(cookie));
         self.record();
     }
 

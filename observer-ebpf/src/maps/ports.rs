@@ -1,7 +1,7 @@
 //! Which local ports are watched. A byte each, no bits: 5.10 has no atomics.
 
 use aya_ebpf::{macros::map, maps::Array};
-use observer_common::port::{HTTP, IGNORED};
+use observer_common::port::{EARLY, HTTP, IGNORED};
 
 #[map]
 static PORTS: Array<u8> = Array::with_max_entries(65_536, 0);
@@ -12,6 +12,23 @@ pub(crate) fn watched(port: u16) -> bool {
     PORTS
         .get(u32::from(port))
         .is_some_and(|flags| flags & HTTP != 0)
+}
+
+/// True if data ever came here before its socket.
+#[inline(always)]
+pub(crate) fn had_early_data(port: u16) -> bool {
+    PORTS
+        .get(u32::from(port))
+        .is_some_and(|flags| flags & EARLY != 0)
+}
+
+/// Data came here before its socket.
+#[inline(always)]
+pub(crate) fn note_early_data(port: u16) {
+    if let Some(flags) = PORTS.get_ptr_mut(u32::from(port)) {
+        // SAFETY: as in `learn`.
+        unsafe { *flags |= EARLY };
+    }
 }
 
 /// Watches a listener's port from now on, unless the user excluded it.

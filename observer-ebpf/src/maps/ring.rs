@@ -5,6 +5,7 @@ use aya_ebpf::{macros::map, maps::RingBuf};
 use observer_common::{conn::Conn, event::Record, limits::RING_BYTES, loss::Counter};
 
 use super::stats;
+use crate::settings;
 
 #[map]
 static EVENTS: RingBuf = RingBuf::with_byte_size(RING_BYTES, 0);
@@ -12,7 +13,8 @@ static EVENTS: RingBuf = RingBuf::with_byte_size(RING_BYTES, 0);
 const BPF_RB_NO_WAKEUP: u64 = 1;
 const BPF_RB_FORCE_WAKEUP: u64 = 2;
 const BPF_RB_AVAIL_DATA: u64 = 0;
-const BPF_RB_RING_SIZE: u64 = 1;
+/// What the ring puts before each record, rounded up with it.
+const RECORD_HEADER: u64 = 16;
 
 /// What an event says besides the connection.
 pub(crate) struct Told {
@@ -56,16 +58,17 @@ pub(crate) fn emit<const N: usize>(
         (&raw mut (*header).conn).copy_from_nonoverlapping(conn, 1);
         (*header).len = fill(&raw mut (*record).data);
     }
-    entry.submit(wakeup());
+    entry.submit(wakeup::<N>());
     stats::count(Counter::Events);
     Ok(())
 }
 
-/// Whether this submit wakes the reader. The size is the map's own: user space may have
-/// made it smaller.
+/// Whether this submit wakes the reader: where it takes the ring past its half, and not
+/// with every event beyond, since waking costs the server.
 #[inline(always)]
-fn wakeup() -> u64 {
-    if EVENTS.query(BPF_RB_AVAIL_DATA) > EVENTS.query(BPF_RB_RING_SIZE) / 2 {
+fn wakeup<const N: usize>() -> u64 {
+    let (half, held) = (settings::ring_bytes() / 2, EVENTS.query(BPF_RB_AVAIL_DATA));
+    if held >= half && held < half + size_of::<Record<N>>() as u64 + RECORD_HEADER {
         BPF_RB_FORCE_WAKEUP
     } else {
         BPF_RB_NO_WAKEUP

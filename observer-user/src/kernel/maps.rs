@@ -46,9 +46,32 @@ impl Maps {
         self.conns.get(&cookie, 0).ok().map(|value| value.0)
     }
 
-    pub(super) fn forget_pending(&mut self, tuple: Tuple) {
+    /// The entries that are stale.
+    pub(super) fn stale_conns(&self, stale: impl Fn(u64, &Conn) -> bool) -> Vec<u64> {
+        let entries = self.conns.iter().flatten();
+        entries
+            .filter(|(cookie, conn)| stale(*cookie, &conn.0))
+            .map(|(cookie, _)| cookie)
+            .collect()
+    }
+
+    pub(super) fn forget_conn(&mut self, cookie: u64) {
         // Absent is what was wanted.
-        let _ = self.pending.remove(&Wire(tuple));
+        let _ = self.conns.remove(&cookie);
+    }
+
+    /// Forgets early data that no socket claimed in time.
+    pub(super) fn sweep_pending(&mut self, stale: impl Fn(&Conn) -> bool) {
+        let entries: Vec<_> = self
+            .pending
+            .iter()
+            .flatten()
+            .filter(|(_, conn)| stale(&conn.0))
+            .collect();
+        for (tuple, _) in entries {
+            // Absent is what was wanted.
+            let _ = self.pending.remove(&tuple);
+        }
     }
 
     pub(super) fn set_port(&mut self, port: u16, flags: u8) -> Result<()> {

@@ -19,7 +19,10 @@ use anyhow::{Context as _, Result};
 use aya::{Ebpf, EbpfLoader};
 use aya_log::EbpfLogger;
 use observer_common::{
-    conn::{Conn, Tuple},
+    conn::Conn,
+    event::Header,
+    flow::{FLAG_FIN, FLAG_RST},
+    limits::{CLOSED_NS, EARLY_DATA_NS, IDLE_NS, RING_BYTES},
     loss::Counter,
     port,
 };
@@ -83,14 +86,16 @@ impl Kernel {
         })
     }
 
-    /// Takes every event out of the ring, oldest first; returns how many there were.
-    pub fn drain(&mut self, mut take: impl FnMut(&[u8])) -> u64 {
-        let mut events = 0;
-        while let Some(record) = self.maps.events.next() {
+    /// Takes the events that are in the ring, oldest first; returns how many there were.
+    /// Bounded, for the ring may fill as fast as it is drained.
+    pub fn drain(&mut self, mut take: impl FnMut(&[u8])) -> usize {
+        for taken in 0..DRAIN_MAX {
+            let Some(record) = self.maps.events.next() else {
+                return taken;
+            };
             take(&record);
-            events += 1;
         }
-        events
+        DRAIN_MAX
     }
 
     /// The kernel's entry of a live connection.
@@ -98,9 +103,20 @@ impl Kernel {
         self.maps.conn(cookie)
     }
 
-    /// Forgets early data that no socket claimed.
-    pub fn forget_pending(&mut self, tuple: Tuple) {
-        self.maps.forget_pending(tuple);
+    /// Forgets what nothing more will be heard of: early data that no socket claimed, and
+    /// silent connections, except those that are `busy`. For what the end of sockets does not
+    /// clear: entries made by a last packet behind it, or all, where that hook is missing.
+    pub fn sweep(&mut self, now_ns: u64, busy: impl Fn(u64) -> bool) {
+        let age =
+            |conn: &Conn| now_ns.saturating_sub(conn.request.last_ns.max(conn.response.last_ns));
+        self.maps.sweep_pending(|conn| age(conn) >= EARLY_DATA_NS);
+        let stale = |cookie, conn: &Conn| {
+            let limit = if is_closed(conn) { CLOSED_NS } else { IDLE_NS };
+            age(conn) >= limit && !busy(cookie)
+        };
+        for cookie in self.maps.stale_conns(stale) {
+            self.maps.forget_conn(cookie);
+        }
     }
 
     /// One of the programs' own counts, over all CPUs.
@@ -126,6 +142,15 @@ impl Kernel {
         // SAFETY: an owned descriptor is open, and the same, for as long as it lives.
         Ok(unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) }?)
     }
+}
+
+/// No more than the ring holds.
+const DRAIN_MAX: usize = RING_BYTES as usize / size_of::<Header>();
+
+/// True if either side reset it, or both closed it.
+fn is_closed(conn: &Conn) -> bool {
+    let (client, server) = (conn.request.flags, conn.response.flags);
+    (client | server) & FLAG_RST != 0 || client & server & FLAG_FIN != 0
 }
 
 fn set_ports(maps: &mut Maps, settings: &Settings) -> Result<()> {

@@ -82,10 +82,9 @@ impl Connection {
         if !exchange.on_request_piece(event, classifier, facts) {
             facts.push(Fact::Lost(Loss::Undecodable));
             self.exchange = None;
-        } else if exchange.is_pipelined(conn) {
-            self.pipelined = true;
-            self.give_up(Loss::PipelinedOpaque, facts);
+            return;
         }
+        self.is_one_request(conn, facts);
     }
 
     /// Returns true if the exchange was answered and goes on.
@@ -103,19 +102,43 @@ impl Connection {
         !self.on_progress(conn, facts)
     }
 
+    /// True while an exchange is under way.
+    pub(super) fn is_busy(&self) -> bool {
+        self.exchange.is_some()
+    }
+
     /// Returns true if nothing is in flight any more.
     pub(super) fn on_progress(&mut self, conn: &Conn, facts: &mut Vec<Fact>) -> bool {
-        let done = self.exchange.take_if(|exchange| exchange.is_complete(conn));
-        if let Some(exchange) = done {
-            exchange.end(conn, Outcome::Complete, facts);
+        if !self.is_one_request(conn, facts) {
+            return true;
+        }
+        if let Some(over) = self.exchange.take_if(|exchange| exchange.is_over(conn)) {
+            over.end(conn, over.outcome_at_close(conn), facts);
         }
         self.exchange.is_none()
     }
 
     pub(super) fn on_closed(&mut self, conn: &Conn, facts: &mut Vec<Fact>) {
+        if !self.is_one_request(conn, facts) {
+            return;
+        }
         if let Some(exchange) = self.exchange.take() {
             exchange.end(conn, exchange.outcome_at_close(conn), facts);
         }
+    }
+
+    /// The client did not wait for the answer before it asked again: the answers cannot be
+    /// told apart, so neither is guessed.
+    fn is_one_request(&mut self, conn: &Conn, facts: &mut Vec<Fact>) -> bool {
+        let pipelined = self
+            .exchange
+            .as_ref()
+            .is_some_and(|exchange| exchange.is_pipelined(conn));
+        if pipelined {
+            self.pipelined = true;
+            self.give_up(Loss::PipelinedOpaque, facts);
+        }
+        !pipelined
     }
 
     /// The exchange, if its request was seen, is not in the numbers.

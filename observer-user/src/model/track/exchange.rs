@@ -116,6 +116,11 @@ impl Exchange {
         let Response::Head { head, before } = &mut self.response else {
             return;
         };
+        if let Request::Line { .. } = self.request {
+            // Pieces beyond the bound, or that overtook others, were not handed over.
+            self.request = Request::Whole { asked, end: None };
+            facts.push(Fact::Lost(Loss::HeadTruncated));
+        }
         let offset = u64::from(event.header.offset).saturating_sub(*before);
         head.push(u32::try_from(offset).unwrap_or(u32::MAX), event.data);
         loop {
@@ -166,6 +171,11 @@ impl Exchange {
             }
             Response::Head { .. } => false,
         }
+    }
+
+    /// True if nothing more will come: it is complete, or reset by either side.
+    pub(super) fn is_over(&self, conn: &Conn) -> bool {
+        self.is_complete(conn) || (conn.request.flags | conn.response.flags) & FLAG_RST != 0
     }
 
     /// True if the response has an end of its own and did not reach it.

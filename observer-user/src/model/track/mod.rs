@@ -14,7 +14,7 @@ use std::{
 
 use observer_common::{
     conn::{Conn, Tuple},
-    limits,
+    limits::{self, EARLY_DATA_NS},
 };
 
 use self::connection::Connection;
@@ -25,8 +25,6 @@ use super::{
     loss::Loss,
 };
 
-/// How long early data may wait for its socket: longer than any SYN-ACK is repeated.
-const EARLY_DATA_NS: u64 = 120_000_000_000;
 /// The kernel's tables bound ours; more can only be what we were not told the end of.
 const CONNECTIONS: usize = (limits::CONNS + limits::PENDING) as usize;
 
@@ -116,25 +114,28 @@ impl Tracker {
         due
     }
 
-    /// Gives up what nothing more will be heard of: early data that no socket claimed
-    /// (returned, for the kernel to forget it too), and connections that `alive` denies.
-    pub fn sweep(
-        &mut self,
-        now_ns: u64,
-        alive: impl Fn(u64) -> bool,
-        facts: &mut Vec<Fact>,
-    ) -> Vec<Tuple> {
-        let mut unclaimed = Vec::new();
+    /// The sockets that are known.
+    pub fn sockets(&self) -> impl Iterator<Item = u64> {
+        self.connections.keys().filter_map(|key| match key {
+            Key::Socket(cookie) => Some(*cookie),
+            Key::Early(_) => None,
+        })
+    }
+
+    /// True while an exchange is under way on this socket.
+    pub fn is_busy(&self, cookie: u64) -> bool {
+        self.connections
+            .get(&Key::Socket(cookie))
+            .is_some_and(Connection::is_busy)
+    }
+
+    /// Gives up what nothing more will be heard of: sockets that the kernel side has `gone`,
+    /// whose end was lost, and early data that no socket claimed.
+    pub fn sweep(&mut self, now_ns: u64, gone: &HashSet<u64>, facts: &mut Vec<Fact>) {
         self.connections.retain(|key, connection| {
             let keep = match key {
-                Key::Early(tuple) => {
-                    let waits = now_ns.saturating_sub(connection.last_ns()) < EARLY_DATA_NS;
-                    if !waits {
-                        unclaimed.push(*tuple);
-                    }
-                    waits
-                }
-                Key::Socket(cookie) => alive(*cookie),
+                Key::Early(_) => now_ns.saturating_sub(connection.last_ns()) < EARLY_DATA_NS,
+                Key::Socket(cookie) => !gone.contains(cookie),
             };
             if !keep {
                 connection.give_up(Loss::Swept, facts);
@@ -143,7 +144,6 @@ impl Tracker {
         });
         self.long
             .retain(|cookie| self.connections.contains_key(&Key::Socket(*cookie)));
-        unclaimed
     }
 
     /// Requests in flight by endpoint: derived from the live table, so never negative.
@@ -169,6 +169,11 @@ impl Tracker {
             return;
         }
         self.long.remove(&event.header.cookie);
+        if let Key::Early(_) = key {
+            // Another connection's, with the same addresses and ports: the kernel side has
+            // counted that.
+            self.connections.remove(&key);
+        }
         let connection = self.connections.entry(key).or_default();
         connection.on_request(event, &self.classifier, facts);
     }
@@ -192,7 +197,11 @@ impl Tracker {
 
     fn on_closed(&mut self, cookie: u64, conn: &Conn, facts: &mut Vec<Fact>) {
         self.long.remove(&cookie);
-        if let Some(mut connection) = self.connections.remove(&Key::Socket(cookie)) {
+        let Some(mut connection) = self.connections.remove(&Key::of(cookie, conn.tuple)) else {
+            return;
+        };
+        // Early data that another connection displaced is counted by the kernel side.
+        if cookie != 0 || conn.request.flags != 0 {
             connection.on_closed(conn, facts);
         }
     }

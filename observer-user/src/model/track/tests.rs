@@ -272,20 +272,50 @@ fn early_data_that_nobody_claims_is_swept() {
     let mut wire = Wire::new();
     wire.cookie = 0;
     wire.ask(GET);
-    let tuple = wire.conn.tuple;
     let mut facts = Vec::new();
-    assert!(
-        wire.tracker
-            .sweep(wire.now + EARLY_DATA_NS - 1, |_| true, &mut facts)
-            .is_empty()
-    );
-    assert_eq!(
-        wire.tracker
-            .sweep(wire.now + EARLY_DATA_NS, |_| true, &mut facts),
-        [tuple]
-    );
+    wire.tracker
+        .sweep(wire.now + EARLY_DATA_NS - 1, &HashSet::new(), &mut facts);
+    assert_eq!((facts.len(), wire.in_flight()), (0, 1));
+    wire.tracker
+        .sweep(wire.now + EARLY_DATA_NS, &HashSet::new(), &mut facts);
     assert_eq!(facts, [Fact::Lost(Loss::Swept)]);
     assert_eq!((wire.in_flight(), wire.tracker.connections()), (0, 0));
+}
+
+#[test]
+fn a_client_that_gives_up_in_the_accept_queue_aborted() {
+    let mut wire = Wire::new();
+    wire.cookie = 0;
+    wire.ask(GET).close(FLAG_RST, 0);
+    assert_eq!(wire.ended(), [(None, 0, Outcome::AbortedByClient)]);
+    assert_eq!((wire.in_flight(), wire.tracker.connections()), (0, 0));
+}
+
+#[test]
+fn early_data_of_another_connection_is_displaced() {
+    let mut wire = Wire::new();
+    wire.cookie = 0;
+    wire.ask(GET);
+    // The kernel side starts again, by the same addresses and ports.
+    wire.conn.request = Flow::default();
+    wire.ask(GET);
+    wire.cookie = 7;
+    wire.tell(wire::ADOPTED, 0, &[]);
+    wire.answer(&format!("{OK5}hello"))
+        .ask(GET)
+        .answer(&format!("{OK5}hello"));
+    assert_eq!(
+        (wire.ended().len(), wire.lost(), wire.in_flight()),
+        (2, vec![], 0)
+    );
+    // Or says that nobody will claim it.
+    wire.cookie = 0;
+    wire.conn = Conn::default();
+    wire.ask(GET).close(0, 0);
+    assert_eq!(
+        (wire.ended().len(), wire.lost(), wire.in_flight()),
+        (2, vec![], 0)
+    );
 }
 
 #[test]
@@ -293,10 +323,21 @@ fn a_connection_whose_end_was_lost_is_swept() {
     let mut wire = Wire::new();
     wire.ask(GET).answer(OK5);
     let mut facts = Vec::new();
-    wire.tracker.sweep(wire.now, |_| false, &mut facts);
+    wire.tracker
+        .sweep(wire.now, &HashSet::from([wire.cookie]), &mut facts);
     assert_eq!(facts, [Fact::Lost(Loss::Swept)]);
-    assert_eq!(wire.tracker.due(true).len(), 1, "still named once");
     assert_eq!((wire.in_flight(), wire.tracker.connections()), (0, 0));
+}
+
+#[test]
+fn a_reset_ends_it_before_the_server_lets_go() {
+    let mut wire = Wire::new();
+    wire.ask(GET).answer(OK5).body(2);
+    wire.conn.request.flags |= FLAG_RST;
+    wire.look();
+    assert_eq!(wire.ended(), [(Some(200), 2, Outcome::AbortedByClient)]);
+    wire.close(0, 0);
+    assert_eq!(wire.ended().len(), 1);
 }
 
 #[test]
@@ -311,6 +352,25 @@ fn pipelined_requests_are_counted_as_lost_not_guessed() {
     wire.ask(GET).answer(OK5).body(2).ask(GET);
     assert_eq!(wire.lost(), [Loss::PipelinedOpaque; 2]);
     assert_eq!((wire.ended().len(), wire.in_flight()), (0, 0));
+    // The second in a segment of its own, of which no event tells.
+    let mut wire = Wire::new();
+    wire.ask(GET);
+    let now = wire.now;
+    Wire::count(&mut wire.conn.request, GET.len(), now);
+    wire.answer(OK5);
+    assert_eq!(
+        (wire.lost(), wire.in_flight()),
+        (vec![Loss::PipelinedOpaque], 0)
+    );
+}
+
+#[test]
+fn a_head_that_was_not_handed_over_whole_still_counts() {
+    let mut wire = Wire::new();
+    wire.ask("GET /boot/x HTTP/1.1\r\nHost: ")
+        .answer(&format!("{OK5}hello"));
+    assert_eq!(wire.lost(), [Loss::HeadTruncated]);
+    assert_eq!(wire.ended(), [(Some(200), 1, Outcome::Complete)]);
 }
 
 #[test]
