@@ -37,9 +37,8 @@ pub struct Flow {
     pub head_done: u8,
     /// `FLAG_*`.
     pub flags: u8,
-    /// The end of what arrived before the turn's first byte did; meant only while that is
-    /// beyond `next_seq`.
-    pub ahead_seq: u32,
+    /// How far beyond `next_seq` bytes arrived that overtook the turn's first one.
+    pub ahead: u32,
     /// Pieces of the head handed over so far.
     pub pieces: u32,
     /// Always 0.
@@ -68,28 +67,12 @@ impl Flow {
         self.turn = turn;
     }
 
-    /// Remembers bytes that came before those that they follow.
+    /// Remembers that bytes up to `end` overtook those that belong at `next_seq`.
     #[inline(always)]
     pub fn note_ahead(&mut self, end: u32) {
-        let known = if is_after(self.ahead_seq, self.next_seq) {
-            self.ahead_seq
-        } else {
-            self.next_seq
-        };
-        if is_after(end, known) {
-            self.ahead_seq = end;
-        }
-    }
-
-    /// Bytes of this turn that are here already, beyond `next_seq`.
-    #[inline(always)]
-    pub fn ahead(&self) -> u32 {
-        if is_after(self.ahead_seq, self.next_seq)
-            && self.ahead_seq.wrapping_sub(self.next_seq) < REORDERED
-        {
-            self.ahead_seq.wrapping_sub(self.next_seq)
-        } else {
-            0
+        let ahead = end.wrapping_sub(self.next_seq);
+        if ahead > self.ahead {
+            self.ahead = ahead;
         }
     }
 
@@ -101,12 +84,21 @@ impl Flow {
         }
     }
 
-    /// Counts `new` bytes that end the sequence seen so far.
+    /// Counts `new` bytes that end the sequence seen so far, and those that overtook them.
     #[inline(always)]
     pub fn count(&mut self, new: u32, now: u64) {
+        let new = if self.ahead > new { self.ahead } else { new };
+        self.ahead = 0;
         self.last_ns = now;
         self.bytes += u64::from(new);
         self.next_seq = self.next_seq.wrapping_add(new);
+    }
+
+    /// Goes on at `seq`, whatever was missed before it.
+    #[inline(always)]
+    pub fn skip_to(&mut self, seq: u32) {
+        self.ahead = 0;
+        self.next_seq = seq;
     }
 
     /// True while pieces of the head are still handed over.
@@ -115,9 +107,6 @@ impl Flow {
         self.head_done == 0 && self.pieces < PIECES_MAX && u32::from(self.captured) < HEAD_MAX
     }
 }
-
-/// More than any receive window is no reordering.
-const REORDERED: u32 = 1 << 30;
 
 /// RFC 9293 3.4: sequence numbers are compared by their difference.
 #[inline(always)]
@@ -159,18 +148,23 @@ mod tests {
 
     #[test]
     fn what_came_ahead_counts_once_its_turn_begins() {
-        let mut flow = Flow {
-            next_seq: 100,
-            ..Flow::default()
-        };
-        assert_eq!(flow.ahead(), 0);
-        flow.note_ahead(300);
-        flow.note_ahead(200);
-        flow.begin(1, 100, 1);
-        flow.count(50, 1);
-        assert_eq!(flow.ahead(), 150);
-        flow.count(150, 2);
-        assert_eq!((flow.ahead(), flow.bytes, flow.next_seq), (0, 200, 300));
+        for start in [0, 100, u32::MAX / 2, u32::MAX - 20, u32::MAX] {
+            let mut flow = Flow {
+                next_seq: start,
+                ..Flow::default()
+            };
+            flow.note_ahead(start.wrapping_add(200));
+            flow.note_ahead(start.wrapping_add(100));
+            flow.begin(1, start, 1);
+            flow.count(50, 1);
+            assert_eq!(
+                (flow.bytes, flow.next_seq),
+                (200, start.wrapping_add(200)),
+                "{start}"
+            );
+            flow.count(7, 2);
+            assert_eq!(flow.bytes, 207, "{start}");
+        }
     }
 
     #[test]

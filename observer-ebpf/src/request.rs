@@ -136,7 +136,7 @@ pub(crate) fn payload(
             flow.note_ahead(segment.seq.wrapping_add(segment.payload_len));
             return;
         }
-        flow.next_seq = segment.seq;
+        flow.skip_to(segment.seq);
     }
     let new = flow.new_bytes(segment.seq, segment.payload_len);
     // What was seen before, at the segment's front; a hole before it is none.
@@ -170,7 +170,6 @@ pub(crate) fn payload(
     let offset = segment.seq.wrapping_add(skip).wrapping_sub(flow.start_seq);
     if new != 0 {
         flow.count(new, now);
-        flow.count(flow.ahead(), now);
     }
     if flow.wants_head() {
         capture::head(
@@ -195,7 +194,7 @@ fn we_missed_some(sock: Option<&Sock>, flow: &Flow) -> bool {
 /// be, at its next request.
 #[inline(always)]
 fn not_a_request(flow: &mut Flow, segment: &Segment, met: Met) -> u32 {
-    flow.next_seq = segment.seq.wrapping_add(segment.payload_len);
+    flow.skip_to(segment.seq.wrapping_add(segment.payload_len));
     match met {
         Met::AtStart => return PROTOCOL_OTHER,
         Met::Midway => {

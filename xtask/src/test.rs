@@ -10,12 +10,13 @@ use crate::{
 };
 
 /// The real servers, clients and tools of the end-to-end tests.
-pub(crate) const PROGRAMS: [Program; 5] = [
+pub(crate) const PROGRAMS: [Program; 6] = [
     ("nginx", "nginx-light"),
     ("curl", "curl"),
     ("ip", "iproute2"),
     ("nsenter", "util-linux"),
     ("bpftool", "bpftool"),
+    ("nft", "nftables"),
 ];
 
 /// Sets up, checks the style, runs every tier.
