@@ -93,7 +93,7 @@ fn bind(asked: &[SocketAddr]) -> Result<Vec<TcpListener>> {
     let both = SocketAddr::from((Ipv6Addr::UNSPECIFIED, PORT));
     match TcpListener::bind(both) {
         Ok(listener) => Ok(vec![listener]),
-        Err(error) if error.kind() == ErrorKind::AddrInUse => Err(in_use(both)).context(error),
+        Err(error) if error.kind() == ErrorKind::AddrInUse => Err(in_use(both)),
         // IPv6 is off.
         Err(_) => Ok(vec![bind_one(SocketAddr::from((
             Ipv4Addr::UNSPECIFIED,
@@ -103,9 +103,12 @@ fn bind(asked: &[SocketAddr]) -> Result<Vec<TcpListener>> {
 }
 
 fn bind_one(address: SocketAddr) -> Result<TcpListener> {
-    TcpListener::bind(address).map_err(|error| match error.kind() {
-        ErrorKind::AddrInUse => in_use(address),
-        _ => anyhow::Error::new(error).context(format!("listen on {address}")),
+    TcpListener::bind(address).map_err(|error| {
+        if error.kind() == ErrorKind::AddrInUse {
+            in_use(address)
+        } else {
+            anyhow::Error::new(error).context(format!("listen on {address}"))
+        }
     })
 }
 

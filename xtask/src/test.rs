@@ -23,6 +23,22 @@ pub(crate) const PROGRAMS: [Program; 6] = [
 pub(crate) fn run() -> Result<()> {
     setup::run()?;
     packages::install(&PROGRAMS)?;
+    style()?;
+    sh::run(&mut build::cargo(&["test"]))?;
+    sh::run(&mut build::cargo(&["test", "--package", "xtask"]))?;
+
+    let binaries = build::release(&["observer-user", "tests"])?;
+    kernels::run(&KernelsRequest {
+        binary: binaries.join("kernel-check"),
+        ..KernelsRequest::default()
+    })?;
+    let observer = binaries.join("pxe-observer");
+    let mut demo = sh::as_root(binaries.join("demo"));
+    sh::run(demo.args(["--seconds", "3"]).env("PXE_OBSERVER", &observer))?;
+    sh::run(build::cargo(&["test", "--package", "tests"]).env("PXE_OBSERVER", &observer))
+}
+
+fn style() -> Result<()> {
     sh::run(&mut build::cargo(&["fmt", "--all", "--check"]))?;
     // observer-ebpf builds for another target only; the compiler's own lints hold there.
     let clippy = [
@@ -32,18 +48,5 @@ pub(crate) fn run() -> Result<()> {
         "observer-ebpf",
         "--all-targets",
     ];
-    sh::run(build::cargo(&clippy).args(["--", "--deny", "warnings"]))?;
-    sh::run(&mut build::cargo(&["test"]))?;
-    sh::run(&mut build::cargo(&["test", "--package", "xtask"]))?;
-
-    let binaries = build::release(&["observer-user", "tests"])?;
-    let kernels = KernelsRequest {
-        binary: binaries.join("kernel-check"),
-        ..KernelsRequest::default()
-    };
-    kernels::run(&kernels)?;
-    sh::run(
-        build::cargo(&["test", "--package", "tests"])
-            .env("PXE_OBSERVER", binaries.join("pxe-observer")),
-    )
+    sh::run(build::cargo(&clippy).args(["--", "--deny", "warnings"]))
 }

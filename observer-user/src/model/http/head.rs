@@ -175,10 +175,10 @@ mod tests {
     use super::*;
 
     fn framing(asked: Method, head: &str) -> Framing {
-        match read_response(head.as_bytes(), asked) {
-            Read::Whole(head, _) => head.framing,
-            other => panic!("{head:?}: {other:?}"),
-        }
+        let Read::Whole(found, _) = read_response(head.as_bytes(), asked) else {
+            panic!("{head:?} is whole");
+        };
+        found.framing
     }
 
     #[test]
