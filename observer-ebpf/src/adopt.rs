@@ -33,7 +33,8 @@ pub(crate) fn by_packet(
     };
     if at.wrapping_sub(start) > next.wrapping_sub(start) {
         stats::count(Counter::PendingCollision);
-        return early::end(tuple, early_data).and(None);
+        early::end(early_data);
+        return None;
     }
     take(cookie, tuple, early_data)
 }

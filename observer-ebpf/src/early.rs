@@ -5,7 +5,7 @@ use core::mem::MaybeUninit;
 
 use aya_ebpf::programs::SkBuffContext;
 use observer_common::{
-    conn::{Conn, PROTOCOL_OTHER, Tuple},
+    conn::{Conn, PROTOCOL_OTHER},
     event::CLOSED,
     loss::Counter,
 };
@@ -18,20 +18,19 @@ use crate::{
         stats,
     },
     packet::{self, Segment, Server},
-    request::{self, Met},
+    request::Met,
+    sock::NO_SOCKET,
     zeroed::zeroed,
 };
 
-/// The cookie of what has no socket of its own yet.
-const NO_SOCKET: u64 = 0;
 /// Data this far from what was seen belongs to another connection.
 const SAME_CONNECTION: u32 = 1 << 20;
 
-/// A packet that a listener got.
+/// The entry of a connection whose packet a listener got, if that packet matters: it begins
+/// a request, or goes on with one, or ends it.
 #[inline(always)]
-pub(crate) fn on_listener(ctx: &SkBuffContext, port: u16, segment: &Segment) -> Option<()> {
-    let ends = segment.flags != 0 && ports::had_early_data(port);
-    if segment.payload_len == 0 && !ends {
+pub(crate) fn entry(ctx: &SkBuffContext, port: u16, segment: &Segment) -> Option<(*mut Conn, Met)> {
+    if segment.payload_len == 0 && (segment.flags == 0 || !ports::had_early_data(port)) {
         return None;
     }
     let mut seed = MaybeUninit::<Conn>::uninit();
@@ -42,16 +41,7 @@ pub(crate) fn on_listener(ctx: &SkBuffContext, port: u16, segment: &Segment) -> 
     if let Some(conn) = known
         && is_same_connection(conn, segment)
     {
-        // SAFETY: a live element; ingress is the only writer of `request`.
-        unsafe { (*conn).request.flags |= segment.flags };
-        if segment.payload_len != 0 {
-            request::payload(ctx, None, conn, NO_SOCKET, segment, Met::Before);
-        }
-        return if ends {
-            end(&seed.tuple, conn)
-        } else {
-            Some(())
-        };
+        return Some((conn, Met::Before));
     }
     if !http::begins_request(ctx, segment.payload_at, segment.payload_len) {
         return None;
@@ -60,15 +50,13 @@ pub(crate) fn on_listener(ctx: &SkBuffContext, port: u16, segment: &Segment) -> 
         stats::count(Counter::PendingCollision);
     }
     ports::note_early_data(port);
-    let conn = pending::put(seed)?;
-    request::payload(ctx, None, conn, NO_SOCKET, segment, Met::AtStart);
-    Some(())
+    Some((pending::put(seed)?, Met::AtStart))
 }
 
 /// No socket will claim it: the client gave up before the server took it in, or has come
 /// back with another connection.
 #[inline(always)]
-pub(crate) fn end(tuple: &Tuple, conn: *const Conn) -> Option<()> {
+pub(crate) fn end(conn: *const Conn) {
     let told = Told {
         cookie: NO_SOCKET,
         at_ns: clock::now(),
@@ -77,8 +65,8 @@ pub(crate) fn end(tuple: &Tuple, conn: *const Conn) -> Option<()> {
     };
     // A lost one is counted; the exchange then ends as swept.
     let _ = ring::emit::<0>(&told, conn, |_| 0);
-    pending::remove(tuple);
-    Some(())
+    // SAFETY: a live element; its tuple is never written again.
+    pending::remove(unsafe { &(*conn).tuple });
 }
 
 #[inline(always)]

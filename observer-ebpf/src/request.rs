@@ -17,7 +17,7 @@ use crate::{
     maps::{conns, pending, ports, ring::Told, stats},
     packet::{self, Segment, Server},
     settings,
-    sock::{self, CLOSE, LISTEN, Received, Sock},
+    sock::{self, CLOSE, LISTEN, NO_SOCKET, Received, Sock},
     zeroed::zeroed,
 };
 
@@ -34,13 +34,19 @@ pub(crate) fn on_ingress(ctx: &SkBuffContext) -> Option<()> {
         return None;
     }
     let segment = packet::segment(ctx)?;
-    if state == LISTEN {
-        return early::on_listener(ctx, port, &segment);
-    }
-    let cookie = sock::cookie(ctx);
-    let (conn, met) = match conns::get(cookie) {
-        Some(conn) => (conn, Met::Before),
-        None => first_met(ctx, &sock, port, &segment, cookie)?,
+    let before_socket = state == LISTEN;
+    let cookie = if before_socket {
+        NO_SOCKET
+    } else {
+        sock::cookie(ctx)
+    };
+    let (conn, met) = if before_socket {
+        early::entry(ctx, port, &segment)?
+    } else {
+        match conns::get(cookie) {
+            Some(conn) => (conn, Met::Before),
+            None => first_met(ctx, &sock, port, &segment, cookie)?,
+        }
     };
     // SAFETY: a live element; ingress is the only writer of these fields.
     unsafe {
@@ -50,7 +56,10 @@ pub(crate) fn on_ingress(ctx: &SkBuffContext) -> Option<()> {
         }
     }
     if segment.payload_len != 0 {
-        payload(ctx, Some(&sock), conn, cookie, &segment, met);
+        payload(ctx, &sock, conn, cookie, &segment, met);
+    }
+    if before_socket && segment.flags != 0 {
+        early::end(conn);
     }
     Some(())
 }
@@ -108,9 +117,9 @@ fn first_met(
 
 /// Counts a segment's payload; begins a turn where the client speaks again after the server.
 #[inline(always)]
-pub(crate) fn payload(
+fn payload(
     ctx: &SkBuffContext,
-    sock: Option<&Sock>,
+    sock: &Sock,
     conn: *mut Conn,
     cookie: u64,
     segment: &Segment,
@@ -183,11 +192,12 @@ pub(crate) fn payload(
     }
 }
 
-/// True if TCP has received what we have not seen: no use waiting for it.
+/// True if TCP has received what we have not seen: no use waiting for it. (Never asked of
+/// early data: its turn begins with the entry.)
 #[inline(always)]
-fn we_missed_some(sock: Option<&Sock>, flow: &Flow) -> bool {
-    let received = sock.and_then(Sock::received);
-    received.is_some_and(|received| is_after(received.next_seq, flow.next_seq))
+fn we_missed_some(sock: &Sock, flow: &Flow) -> bool {
+    sock.received()
+        .is_some_and(|received| is_after(received.next_seq, flow.next_seq))
 }
 
 /// A stream that does not begin with a request is not ours; one joined in its middle may

@@ -11,6 +11,9 @@ pub(crate) const CLOSE: u32 = 7;
 /// `TCP_LISTEN`.
 pub(crate) const LISTEN: u32 = 10;
 
+/// The cookie of what has no socket of its own yet.
+pub(crate) const NO_SOCKET: u64 = 0;
+
 /// A packet's local socket.
 pub(crate) struct Sock(*mut bpf_sock);
 

@@ -79,15 +79,11 @@ fn without_a_capability_it_names_it() {
 #[test]
 fn a_taken_port_is_named() {
     require_root();
-    let taken = TcpListener::bind("127.0.0.1:0")
-        .expect("bind")
-        .local_addr()
-        .expect("bound");
-    let listener = TcpListener::bind(taken).expect("bind again");
+    let holder = TcpListener::bind("127.0.0.1:0").expect("bind");
+    let taken = holder.local_addr().expect("bound").to_string();
     let sentence =
         format!("{taken} is in use by another process: stop it, or choose another address");
-    check(&mut run_on(&taken.to_string()), 1, &sentence);
-    drop(listener);
+    check(&mut run_on(&taken), 1, &sentence);
 }
 
 #[test]
