@@ -19,9 +19,10 @@ const FIX: &str = "run `cargo xtask setup`, which installs what is missing";
 
 fn main() -> Result<()> {
     for path in [
-        "observer-ebpf/src",
-        "observer-ebpf/Cargo.toml",
-        "observer-common/src",
+        "Cargo.lock",
+        "Cargo.toml",
+        "observer-common",
+        "observer-ebpf",
     ] {
         println!("cargo::rerun-if-changed=../{path}");
     }

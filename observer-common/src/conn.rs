@@ -2,7 +2,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::flow::Flow;
+use crate::flow::{FLAG_FIN, FLAG_RST, Flow};
 
 /// The two ends of a connection. IPv4 addresses are v4-mapped (`::ffff:a.b.c.d`), ports are
 /// in host order.
@@ -61,6 +61,12 @@ pub const PROTOCOL_HTTP: u32 = 1;
 pub const PROTOCOL_OTHER: u32 = 2;
 
 impl Conn {
+    /// True if either side reset the connection, or both have closed it.
+    pub fn is_closed(&self) -> bool {
+        let (client, server) = (self.request.flags, self.response.flags);
+        (client | server) & FLAG_RST != 0 || client & server & FLAG_FIN != 0
+    }
+
     /// True while a request waits for the first byte of its answer.
     pub fn unanswered(&self) -> bool {
         self.request.turn != self.response.turn

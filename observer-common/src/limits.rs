@@ -16,7 +16,7 @@ pub const CONNS: u32 = 65_536;
 pub const PENDING: u32 = 4_096;
 /// Bytes of the event ring; a power of two. At 10 ms between drains it holds what
 /// about 600,000 requests/s emit.
-pub const RING_BYTES: u32 = 16 << 20;
+pub const RING_BYTES: u32 = 8 << 20;
 /// How long early data may wait for its socket, in nanoseconds: longer than any SYN-ACK is
 /// repeated (`tcp_synack_retries`: 63 s).
 pub const EARLY_DATA_NS: u64 = 120_000_000_000;

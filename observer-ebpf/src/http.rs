@@ -1,4 +1,5 @@
-//! Whether bytes begin an HTTP/1 request: all that the kernel side knows of HTTP.
+//! How an HTTP/1 request and an interim response begin: all that the kernel side knows of
+//! HTTP.
 
 use aya_ebpf::programs::SkBuffContext;
 
@@ -45,4 +46,14 @@ pub(crate) fn begins_request(ctx: &SkBuffContext, at: u32, len: u32) -> bool {
         i += 1;
     }
     false
+}
+
+/// True if the bytes at `at` begin an interim response, which the final one follows
+/// (RFC 9110 15.2): `HTTP/1.1 100`, but not 101.
+#[inline(always)]
+pub(crate) fn begins_interim(ctx: &SkBuffContext, at: u32) -> bool {
+    let Ok(line) = ctx.load::<[u8; 12]>(at as usize) else {
+        return false;
+    };
+    line[0] == b'H' && line[8] == b' ' && line[9] == b'1' && !(line[10] == b'0' && line[11] == b'1')
 }

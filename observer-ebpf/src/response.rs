@@ -12,7 +12,7 @@ use observer_common::{
 use crate::{
     adopt,
     capture::{self, Place},
-    clock,
+    clock, http,
     maps::{conns, pending, ports, ring::Told},
     packet::{self, Segment, Server},
     sock::{self, CLOSE, LISTEN, Sock},
@@ -117,6 +117,10 @@ fn payload(ctx: &SkBuffContext, conn: *mut Conn, cookie: u64, segment: &Segment)
             len: segment.payload_len - skip,
             offset,
         };
+        let at = place.at;
         capture::head(ctx, told, RESPONSE_MORE, conn, flow, &place);
+        if http::begins_interim(ctx, at) {
+            flow.head_done = 0;
+        }
     }
 }

@@ -7,16 +7,6 @@ use aya_ebpf::Global;
 #[unsafe(no_mangle)]
 static LEARN_PORTS: Global<u8> = Global::new(0);
 
-/// How many bytes the event ring has: user space may make it smaller.
-#[unsafe(no_mangle)]
-static RING_SIZE: Global<u32> = Global::new(observer_common::limits::RING_BYTES);
-
-/// How many bytes the event ring has.
-#[inline(always)]
-pub(crate) fn ring_bytes() -> u64 {
-    u64::from(RING_SIZE.load())
-}
-
 /// Byte offsets within `struct sock_common`, from the running kernel's BTF.
 #[unsafe(no_mangle)]
 static SKC_NUM: Global<u32> = Global::new(0);

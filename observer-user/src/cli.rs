@@ -50,7 +50,7 @@ pub struct RunArgs {
     /// port that is not bound to loopback only.
     #[arg(long = "http-port", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub http_ports: Vec<u16>,
-    /// UDP port where TFTP requests arrive; may be given more than once.
+    /// UDP port where TFTP requests arrive; may be given more than once. Not decoded yet.
     #[arg(long = "tftp-port", value_name = "N", default_values_t = [69], value_parser = clap::value_parser!(u16).range(1..))]
     pub tftp_ports: Vec<u16>,
     /// Endpoints to aggregate into.

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use prometheus_client::registry::Registry;
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -41,7 +41,7 @@ pub async fn run(config: Config) -> Result<()> {
     kernel::preflight()?;
     let listeners = bind(&config.listen)?;
     let addresses = addresses(&listeners)?;
-    let settings = settings(&config, &addresses);
+    let settings = settings(&config, &addresses)?;
     let kernel = Kernel::attach(&settings)?;
     announce(&addresses, &settings);
 
@@ -136,28 +136,29 @@ fn asynchronous(listeners: Vec<TcpListener>) -> Result<Vec<tokio::net::TcpListen
         .collect()
 }
 
-/// Pinned ports and only they, or what listens now and what will.
-fn settings(config: &Config, own: &[SocketAddr]) -> Settings {
+/// Pinned ports and only they, or what listens now and what will. Never our own.
+fn settings(config: &Config, own: &[SocketAddr]) -> Result<Settings> {
     let own: Vec<u16> = own.iter().map(SocketAddr::port).collect();
     let learn_ports = config.http_ports.is_empty();
-    let listening = || {
-        diag::listening_ports().unwrap_or_else(|error| {
+    if let Some(port) = config.http_ports.iter().find(|port| own.contains(port)) {
+        bail!(
+            "--http-port {port} is where pxe-observer itself serves: give --web.listen-address another port"
+        );
+    }
+    let mut http_ports = config.http_ports.clone();
+    if learn_ports {
+        http_ports = diag::listening_ports().unwrap_or_else(|error| {
             tracing::warn!("ports are learned from their first packet only: {error:#}");
             Vec::new()
-        })
-    };
-    let mut http_ports = if learn_ports {
-        listening()
-    } else {
-        config.http_ports.clone()
-    };
-    http_ports.retain(|port| !own.contains(port));
-    Settings {
+        });
+        http_ports.retain(|port| !own.contains(port));
+    }
+    Ok(Settings {
         http_ports,
         tftp_ports: config.tftp_ports.clone(),
         ignored_ports: own,
         learn_ports,
-    }
+    })
 }
 
 fn announce(addresses: &[SocketAddr], settings: &Settings) {

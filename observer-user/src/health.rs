@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use rustix::time::{ClockId, clock_gettime};
+use crate::clock::monotonic_ns;
 
 /// Events are drained every 10 ms; this long without is a fault, not a late tick.
 const STALE: Duration = Duration::from_secs(5);
@@ -30,14 +30,6 @@ impl Health {
 
 fn is_fresh(last_ns: u64, now_ns: u64) -> bool {
     last_ns != 0 && u128::from(now_ns.saturating_sub(last_ns)) < STALE.as_nanos()
-}
-
-/// `CLOCK_MONOTONIC`, the clock of the kernel side's stamps.
-pub fn monotonic_ns() -> u64 {
-    let now = clock_gettime(ClockId::Monotonic);
-    let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
-    let nanoseconds = u64::try_from(now.tv_nsec).unwrap_or(0);
-    seconds * 1_000_000_000 + nanoseconds
 }
 
 #[cfg(test)]

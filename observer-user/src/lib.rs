@@ -4,6 +4,7 @@
 //! `http` the HTTP server, only `diag` procfs. `model` is pure. `daemon` puts them together.
 
 pub mod cli;
+pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod daemon;

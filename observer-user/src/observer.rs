@@ -9,7 +9,8 @@ use tokio::{
 };
 
 use crate::{
-    health::{Health, monotonic_ns},
+    clock::monotonic_ns,
+    health::Health,
     http::ScrapeRequest,
     kernel::Kernel,
     metrics::Metrics,
@@ -135,10 +136,12 @@ impl Observer {
     }
 
     fn follow(&mut self, all: bool) {
+        let now = monotonic_ns();
         for cookie in self.tracker.due(all) {
-            let entry = self.kernel.conn(cookie);
-            self.tracker
-                .on_entry(cookie, entry.as_ref(), &mut self.facts);
+            // An entry that is gone: its end is in the ring.
+            if let Some(entry) = self.kernel.conn(cookie) {
+                self.tracker.on_entry(cookie, &entry, now, &mut self.facts);
+            }
         }
     }
 

@@ -76,11 +76,6 @@ impl Nginx {
             .collect()
     }
 
-    /// nginx's own process id.
-    pub fn pid(&self) -> i32 {
-        self.process.pid().as_raw_nonzero().get()
-    }
-
     fn wait_until_it_listens(&self, netns: &Netns, port: u16) -> Result<()> {
         netns.inside(|| {
             let address = SocketAddr::from(([127, 0, 0, 1], port));

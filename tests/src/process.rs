@@ -23,7 +23,10 @@ pub fn run(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// A process that is killed when dropped.
+/// From SIGTERM to SIGKILL.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// A process that is ended when dropped.
 pub struct Process(Child);
 
 impl Process {
@@ -61,8 +64,17 @@ impl Process {
 }
 
 impl Drop for Process {
+    /// Politely at first: a server's master ends its workers.
     fn drop(&mut self) {
+        let begun = Instant::now();
         // Already gone is as good.
+        let _ = self.signal(Signal::TERM);
+        while begun.elapsed() < GRACE {
+            if !matches!(self.0.try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

@@ -80,10 +80,10 @@ fn a_request_whose_body_overtakes_its_head_counts() {
         .expect("listen");
     let observer = observe(PORT);
     let head: &[u8] = b"POST /api/x HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\n";
-    // The head alone is longer than 80 bytes with its IP and TCP headers, and only the first
-    // two such packets are dropped: one on a new stream, one at a later turn.
+    // The head is longer than 90 bytes with its IP and TCP headers, the body is not. Once on a
+    // new stream, once at a later turn.
     let drop_heads = "add table ip t; add chain ip t in { type filter hook input priority 0; };
-        add rule ip t in tcp dport 18087 ip length > 90 limit rate 1/hour burst 1 packets drop";
+        add rule ip t in tcp dport 18087 ip length > 90 limit rate 1/hour burst 1 packets counter drop";
     let server = thread::spawn(move || {
         let (mut stream, _) = listener.accept().expect("accept");
         for _ in 0..2 {
@@ -104,6 +104,8 @@ fn a_request_whose_body_overtakes_its_head_counts() {
                 stream.write_all(head).expect("head");
                 stream.write_all(b"body").expect("body");
                 read_message(&mut stream, 5);
+                let rules = run(netns.command("nft").args(["list", "ruleset"])).expect("nft");
+                assert!(rules.contains("counter packets 1 "), "{rules}");
             }
         })
         .expect("inside");
@@ -147,5 +149,49 @@ fn a_request_that_comes_before_its_socket_counts_once() {
         f64::from(CLIENTS)
     );
     assert_eq!(total(&observer), (f64::from(CLIENTS), 0.0, vec![]));
+    observer.stop().expect("stop");
+}
+
+/// The client waits for `100 Continue` before it sends its body.
+#[test]
+fn an_interim_answer_is_not_the_answer() {
+    const PORT: u16 = 18_089;
+    require_root();
+    let netns = Netns::new("interim").expect("netns");
+    let listener = netns
+        .inside(|| TcpListener::bind((Ipv4Addr::LOCALHOST, PORT)))
+        .expect("inside")
+        .expect("listen");
+    let observer = observe(PORT);
+    let head: &[u8] =
+        b"POST /api/x HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n";
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("accept");
+        for _ in 0..2 {
+            read_message(&mut stream, 0);
+            stream
+                .write_all(b"HTTP/1.1 100 Continue\r\n\r\n")
+                .expect("interim");
+            stream.read_exact(&mut [0; 4]).expect("body");
+            stream.write_all(ANSWER).expect("answer");
+        }
+    });
+    let kept = netns.inside(|| {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, PORT)).expect("connect");
+        for _ in 0..2 {
+            stream.write_all(head).expect("head");
+            read_message(&mut stream, 0);
+            stream.write_all(b"body").expect("body");
+            read_message(&mut stream, 5);
+        }
+        stream
+    });
+    server.join().expect("server");
+    let kept = kept.expect("inside");
+    let scrape = observer.scrape().expect("scrape");
+    let posts = [("endpoint", "api"), ("method", "POST"), ("status", "200")];
+    assert_eq!(scrape.sum("http_requests_total", &posts), 2.0);
+    assert_eq!(total(&observer), (2.0, 0.0, vec![]));
+    drop(kept);
     observer.stop().expect("stop");
 }

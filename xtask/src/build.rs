@@ -11,6 +11,11 @@ pub(crate) fn root() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
+/// Where cargo builds.
+pub(crate) fn target_dir() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
 /// cargo, in the workspace.
 pub(crate) fn cargo(args: &[&str]) -> Command {
     let mut cargo = Command::new("cargo");
@@ -27,7 +32,7 @@ pub(crate) fn release(packages: &[&str]) -> Result<PathBuf> {
         build.args(["--package", package]);
     }
     sh::run(build.env("RUSTFLAGS", "-Ctarget-feature=+crt-static"))?;
-    Ok(root().join("target").join(target).join("release"))
+    Ok(target_dir().join(target).join("release"))
 }
 
 /// Naming the host as target keeps the flags away from build scripts and macros.

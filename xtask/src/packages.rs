@@ -1,11 +1,6 @@
 //! Debian packages that have to be installed on the machine itself.
 
-use std::{
-    fs,
-    os::unix::fs::PermissionsExt as _,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fs, path::PathBuf, process::Command};
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -20,8 +15,8 @@ pub(crate) fn install(programs: &[Program]) -> Result<()> {
     if !has_apt() {
         return require(programs);
     }
-    let mut missing: Vec<&str> = programs.iter().map(|(_, package)| *package).collect();
-    missing.retain(|package| !installed(package));
+    let missing = programs.iter().filter(|(program, _)| !on_path(program));
+    let missing: Vec<&str> = missing.map(|(_, package)| *package).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -68,7 +63,7 @@ pub(crate) fn os_release(key: &str) -> Result<String> {
 }
 
 fn has_apt() -> bool {
-    on_path("apt-get") && on_path("dpkg-query")
+    on_path("apt-get")
 }
 
 /// Also where a person's PATH does not lead, but root's does.
@@ -76,12 +71,6 @@ fn on_path(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let places = std::env::split_paths(&path).chain(["/usr/sbin", "/sbin"].map(PathBuf::from));
     places.into_iter().any(|place| place.join(program).exists())
-}
-
-fn installed(package: &str) -> bool {
-    let query = ["-W", "-f", "${db:Status-Status}"];
-    let status = Command::new("dpkg-query").args(query).arg(package).output();
-    status.is_ok_and(|output| output.stdout == b"installed")
 }
 
 fn update() -> Result<()> {
@@ -96,26 +85,36 @@ fn apt_get() -> Command {
 
 /// While it lives, packages install without starting their services (invoke-rc.d(8)): a test's
 /// nginx must not serve the host.
-struct NoServices(Option<&'static Path>);
+struct NoServices {
+    ours: bool,
+}
+
+const POLICY: &str = "/usr/sbin/policy-rc.d";
+/// Known again by its second line: a run that was interrupted has left it.
+const REFUSAL: &str =
+    "#!/bin/sh\n# Written by pxe-observer's `cargo xtask`; safe to remove.\nexit 101\n";
 
 impl NoServices {
     fn begin() -> Result<Self> {
-        let policy = Path::new("/usr/sbin/policy-rc.d");
-        if policy.exists() || !sh::is_root() {
-            return Ok(Self(None));
+        let found = fs::read_to_string(POLICY).ok();
+        if found.is_some_and(|found| found != REFUSAL) {
+            return Ok(Self { ours: false });
         }
-        fs::write(policy, "#!/bin/sh\nexit 101\n").context("write /usr/sbin/policy-rc.d")?;
-        fs::set_permissions(policy, fs::Permissions::from_mode(0o755))
-            .context("make it executable")?;
-        Ok(Self(Some(policy)))
+        let write = format!(
+            "printf %s {} >{POLICY} && chmod 755 {POLICY}",
+            sh::quote(REFUSAL)
+        );
+        sh::run(sh::as_root("sh").args(["-c", &write]))?;
+        Ok(Self { ours: true })
     }
 }
 
 impl Drop for NoServices {
     fn drop(&mut self) {
-        if let Some(policy) = self.0 {
-            // Ours; the next run would find it and leave it.
-            let _ = fs::remove_file(policy);
+        if self.ours
+            && let Err(error) = sh::run(sh::as_root("rm").args(["-f", POLICY]))
+        {
+            eprintln!("{POLICY} stays behind: {error:#}");
         }
     }
 }

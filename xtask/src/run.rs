@@ -14,7 +14,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         "observer-user",
     ]))?;
     sh::run(
-        sh::as_root(build::root().join("target/release/pxe-observer"))
+        sh::as_root(build::target_dir().join("release/pxe-observer"))
             .arg("run")
             .args(args),
     )
@@ -26,5 +26,6 @@ pub(crate) fn demo() -> Result<()> {
     packages::install(&test::PROGRAMS)?;
     let packages = ["--package", "observer-user", "--package", "tests"];
     sh::run(build::cargo(&["build", "--release"]).args(packages))?;
-    sh::run(&mut sh::as_root(build::root().join("target/release/demo")))
+    let observer = build::target_dir().join("release/pxe-observer");
+    sh::run(sh::as_root(build::target_dir().join("release/demo")).env("PXE_OBSERVER", observer))
 }

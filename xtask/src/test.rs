@@ -1,6 +1,6 @@
 //! All tests, as continuous integration runs them, cheapest first.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use crate::{
     build,
@@ -21,6 +21,11 @@ pub(crate) const PROGRAMS: [Program; 6] = [
 
 /// Sets up, checks the style, runs every tier.
 pub(crate) fn run() -> Result<()> {
+    // Not after minutes of the tests that do not need it.
+    ensure!(
+        sh::is_root(),
+        "the tests attach programs and make network namespaces: run this as root"
+    );
     setup::run()?;
     packages::install(&PROGRAMS)?;
     style()?;

@@ -5,7 +5,6 @@ use aya_ebpf::{macros::map, maps::RingBuf};
 use observer_common::{conn::Conn, event::Record, limits::RING_BYTES, loss::Counter};
 
 use super::stats;
-use crate::settings;
 
 #[map]
 static EVENTS: RingBuf = RingBuf::with_byte_size(RING_BYTES, 0);
@@ -67,7 +66,7 @@ pub(crate) fn emit<const N: usize>(
 /// with every event beyond, since waking costs the server.
 #[inline(always)]
 fn wakeup<const N: usize>() -> u64 {
-    let (half, held) = (settings::ring_bytes() / 2, EVENTS.query(BPF_RB_AVAIL_DATA));
+    let (half, held) = (u64::from(RING_BYTES) / 2, EVENTS.query(BPF_RB_AVAIL_DATA));
     if held >= half && held < half + size_of::<Record<N>>() as u64 + RECORD_HEADER {
         BPF_RB_FORCE_WAKEUP
     } else {

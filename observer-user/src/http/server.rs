@@ -12,12 +12,15 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Semaphore, watch},
     task::JoinSet,
+    time::timeout,
 };
 
 /// Scrapers, probes and a person or two.
 const CONNECTIONS: usize = 64;
 /// From connect to the blank line.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// A whole connection, so that a client that does not read holds its place no longer.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
 /// After a failed accept (out of descriptors): the next would fail at once, too.
 const BACK_OFF: Duration = Duration::from_millis(100);
 
@@ -44,12 +47,15 @@ async fn accept(
 ) {
     let mut connections = JoinSet::new();
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-            break;
+        let next = async {
+            let place = Arc::clone(&places).acquire_owned().await;
+            (place, listener.accept().await)
         };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        let (Ok(place), accepted) = (tokio::select! {
+            next = next => next,
             _ = stop.wait_for(|stop| *stop) => break,
+        }) else {
+            break;
         };
         match accepted {
             Ok((stream, _)) => {
@@ -74,8 +80,8 @@ async fn connection(stream: TcpStream, router: Router, mut stop: watch::Receiver
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     tokio::pin!(served);
     tokio::select! {
-        // A client that breaks off is its own affair.
-        _ = &mut served => return,
+        // A client that breaks off, or is cut off, is its own affair.
+        _ = timeout(CONNECTION_TIMEOUT, &mut served) => return,
         _ = stop.wait_for(|stop| *stop) => served.as_mut().graceful_shutdown(),
     }
     let _ = served.await;

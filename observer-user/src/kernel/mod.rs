@@ -21,7 +21,6 @@ use aya_log::EbpfLogger;
 use observer_common::{
     conn::Conn,
     event::Header,
-    flow::{FLAG_FIN, FLAG_RST},
     limits::{CLOSED_NS, EARLY_DATA_NS, IDLE_NS, RING_BYTES},
     loss::Counter,
     port,
@@ -86,16 +85,15 @@ impl Kernel {
         })
     }
 
-    /// Takes the events that are in the ring, oldest first; returns how many there were.
-    /// Bounded, for the ring may fill as fast as it is drained.
-    pub fn drain(&mut self, mut take: impl FnMut(&[u8])) -> usize {
-        for taken in 0..DRAIN_MAX {
+    /// Takes the events that are in the ring, oldest first. Bounded, for the ring may fill as
+    /// fast as it is drained.
+    pub fn drain(&mut self, mut take: impl FnMut(&[u8])) {
+        for _ in 0..DRAIN_MAX {
             let Some(record) = self.maps.events.next() else {
-                return taken;
+                break;
             };
             take(&record);
         }
-        DRAIN_MAX
     }
 
     /// The kernel's entry of a live connection.
@@ -111,7 +109,7 @@ impl Kernel {
             |conn: &Conn| now_ns.saturating_sub(conn.request.last_ns.max(conn.response.last_ns));
         self.maps.sweep_pending(|conn| age(conn) >= EARLY_DATA_NS);
         let stale = |cookie, conn: &Conn| {
-            let limit = if is_closed(conn) { CLOSED_NS } else { IDLE_NS };
+            let limit = if conn.is_closed() { CLOSED_NS } else { IDLE_NS };
             age(conn) >= limit && !busy(cookie)
         };
         for cookie in self.maps.stale_conns(stale) {
@@ -146,12 +144,6 @@ impl Kernel {
 
 /// No more than the ring holds.
 const DRAIN_MAX: usize = RING_BYTES as usize / size_of::<Header>();
-
-/// True if either side reset it, or both closed it.
-fn is_closed(conn: &Conn) -> bool {
-    let (client, server) = (conn.request.flags, conn.response.flags);
-    (client | server) & FLAG_RST != 0 || client & server & FLAG_FIN != 0
-}
 
 fn set_ports(maps: &mut Maps, settings: &Settings) -> Result<()> {
     let flagged = |ports: &[u16], flag| {

@@ -112,9 +112,9 @@ fn packet_hook(
     direction: CgroupSkbAttachType,
 ) -> Result<()> {
     let program: &mut CgroupSkb = program(programs, name)?;
-    program
-        .load()
-        .with_context(|| format!("load cgroup_skb/{name}"))?;
+    program.load().map_err(brief).with_context(|| {
+        format!("load cgroup_skb/{name} (it needs Linux 5.10 with CONFIG_CGROUP_BPF)")
+    })?;
     // A bpf_link is always one of many; AllowMultiple on top of it is refused.
     program
         .attach(cgroup.as_fd(), direction, CgroupAttachMode::Single)

@@ -105,8 +105,10 @@ impl ObserverMetrics {
 
     /// The kernel side's own total of a reason, counted since it was loaded.
     pub fn kernel_lost(&mut self, loss: Loss, total: u64) {
-        let counted = self.kernel_lost.insert(loss, total).unwrap_or(0);
-        self.lost(loss, total.saturating_sub(counted));
+        let counted = self.kernel_lost.entry(loss).or_default();
+        let new = total.saturating_sub(*counted);
+        *counted += new;
+        self.lost(loss, new);
     }
 
     /// Whether a hook is attached.

@@ -15,14 +15,14 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Instant;
-use std::{env, fs, thread};
+use std::{fs, thread};
 
 use anyhow::{Context as _, Result, ensure};
 
 use self::cache::{Cache, Kernel, fresh_dir};
 use self::qemu::{Machine, Verdict};
 pub(crate) use self::request::{Args, KernelsRequest};
-use crate::packages;
+use crate::{build, packages};
 
 /// What runs where nobody asks for more: the oldest kernel that is supported, and the newest.
 const DEFAULT: [&str; 2] = ["5.10", versions::NEWEST];
@@ -52,11 +52,7 @@ pub(crate) fn run(request: &KernelsRequest) -> Result<()> {
 }
 
 fn lab_dir() -> Result<PathBuf> {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
-    let target = env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    let target = target.or_else(|| Some(workspace?.join("target")));
-    let target = target.context("the workspace has no directory")?;
-    Ok(std::path::absolute(target)?.join("lab"))
+    Ok(std::path::absolute(build::target_dir())?.join("lab"))
 }
 
 /// Makes a second run on the same cache wait for the first; held until the file is closed.

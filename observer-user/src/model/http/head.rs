@@ -15,6 +15,8 @@ pub enum Read<T> {
     Incomplete,
     /// The first line is there, the blank line is not.
     FirstLine(T),
+    /// The first line is there, and what follows it cannot be read.
+    Broken(T),
     /// All is there; `len` bytes long.
     Whole(T, usize),
     /// Not HTTP/1.
@@ -80,7 +82,7 @@ pub fn read_request(bytes: &[u8]) -> Read<RequestHead<'_>> {
         }),
         (Ok(_), None) => Read::Incomplete,
         // The request line is good, so it is a request; the server may refuse it.
-        (Err(_), Some((method, target))) => Read::FirstLine(RequestHead {
+        (Err(_), Some((method, target))) => Read::Broken(RequestHead {
             method,
             target,
             body: None,
@@ -100,20 +102,18 @@ pub fn read_response(bytes: &[u8], asked: Method) -> Read<ResponseHead> {
         .ignore_invalid_headers_in_responses(true);
     let parsed = lenient.parse_response(&mut response, bytes);
     let status = response.code.and_then(Status::new);
-    let unframed = |status| {
-        Read::FirstLine(ResponseHead {
-            status,
-            framing: Framing::Close,
-        })
+    let unframed = |status| ResponseHead {
+        status,
+        framing: Framing::Close,
     };
     match (parsed, status) {
         (Ok(httparse::Status::Complete(len)), Some(status)) => {
             let framing = response_framing(asked, status, response.headers);
             Read::Whole(ResponseHead { status, framing }, len)
         }
-        (Ok(httparse::Status::Partial), Some(status)) => unframed(status),
+        (Ok(httparse::Status::Partial), Some(status)) => Read::FirstLine(unframed(status)),
         (Ok(httparse::Status::Partial), None) => Read::Incomplete,
-        (Err(_), Some(status)) => unframed(status),
+        (Err(_), Some(status)) => Read::Broken(unframed(status)),
         (Ok(httparse::Status::Complete(_)) | Err(_), None) => Read::Malformed,
     }
 }

@@ -18,8 +18,7 @@ impl Assembly {
             return;
         }
         if offset > self.end() {
-            // Bounded by the offsets that are possible, and each piece by the ring's record.
-            self.early.insert(offset, piece.to_vec());
+            self.keep_early(offset, piece);
             return;
         }
         self.append(offset, piece);
@@ -33,6 +32,15 @@ impl Assembly {
             if let Some((offset, piece)) = self.early.pop_first() {
                 self.append(offset, &piece);
             }
+        }
+    }
+
+    /// Of two pieces at one place the longer is kept; beyond the bound, none.
+    fn keep_early(&mut self, offset: u32, piece: &[u8]) {
+        let kept: usize = self.early.values().map(Vec::len).sum();
+        let known = self.early.get(&offset).map_or(0, Vec::len);
+        if piece.len() > known && kept - known + piece.len() <= HEAD_MAX as usize {
+            self.early.insert(offset, piece.to_vec());
         }
     }
 
@@ -106,6 +114,8 @@ mod tests {
             for (offset, len) in pieces {
                 assembly.push(offset, &vec![b'x'; len]);
                 prop_assert!(assembly.bytes().len() <= HEAD_MAX as usize);
+                let early: usize = assembly.early.values().map(Vec::len).sum();
+                prop_assert!(early <= HEAD_MAX as usize);
             }
         }
     }

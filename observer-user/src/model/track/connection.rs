@@ -44,12 +44,14 @@ impl Connection {
     ) {
         let conn = &event.header.conn;
         if let Some(former) = self.exchange.take() {
-            if former.is_short(conn) {
+            if former.has_a_gap(conn) {
+                facts.push(Fact::Lost(Loss::Swept));
+            } else if former.is_short(conn) {
                 // The client did not wait for the end: what follows cannot be told apart.
                 self.pipelined = true;
                 facts.push(Fact::Lost(Loss::PipelinedOpaque));
             } else {
-                former.end(conn, Outcome::Complete, facts);
+                former.end(conn, event.header.at_ns, Outcome::Complete, facts);
             }
         }
         if self.pipelined {
@@ -84,7 +86,7 @@ impl Connection {
             self.exchange = None;
             return;
         }
-        self.is_one_request(conn, facts);
+        self.refuse_pipelined(conn, facts);
     }
 
     /// Returns true if the exchange was answered and goes on.
@@ -99,7 +101,7 @@ impl Connection {
             return false;
         };
         exchange.on_response_piece(event, facts);
-        !self.on_progress(conn, facts)
+        !self.on_progress(conn, event.header.at_ns, facts)
     }
 
     /// True while an exchange is under way.
@@ -107,41 +109,44 @@ impl Connection {
         self.exchange.is_some()
     }
 
-    /// Returns true if nothing is in flight any more.
-    pub(super) fn on_progress(&mut self, conn: &Conn, facts: &mut Vec<Fact>) -> bool {
-        if !self.is_one_request(conn, facts) {
+    /// Takes the connection as it stands at `now_ns`. Returns true if nothing is in flight any
+    /// more.
+    pub(super) fn on_progress(&mut self, conn: &Conn, now_ns: u64, facts: &mut Vec<Fact>) -> bool {
+        if self.refuse_pipelined(conn, facts) {
             return true;
         }
         if let Some(over) = self.exchange.take_if(|exchange| exchange.is_over(conn)) {
-            over.end(conn, over.outcome_at_close(conn), facts);
+            over.end(conn, now_ns, over.outcome_at_close(conn), facts);
         }
         self.exchange.is_none()
     }
 
-    pub(super) fn on_closed(&mut self, conn: &Conn, facts: &mut Vec<Fact>) {
-        if !self.is_one_request(conn, facts) {
+    pub(super) fn on_closed(&mut self, conn: &Conn, now_ns: u64, facts: &mut Vec<Fact>) {
+        if self.refuse_pipelined(conn, facts) {
             return;
         }
         if let Some(exchange) = self.exchange.take() {
-            exchange.end(conn, exchange.outcome_at_close(conn), facts);
+            if exchange.has_a_gap(conn) {
+                facts.push(Fact::Lost(Loss::Swept));
+            } else {
+                exchange.end(conn, now_ns, exchange.outcome_at_close(conn), facts);
+            }
         }
     }
 
-    /// The client did not wait for the answer before it asked again: the answers cannot be
-    /// told apart, so neither is guessed.
-    fn is_one_request(&mut self, conn: &Conn, facts: &mut Vec<Fact>) -> bool {
-        let pipelined = self
-            .exchange
-            .as_ref()
-            .is_some_and(|exchange| exchange.is_pipelined(conn));
+    /// Where the client did not wait for the answer before it asked again, the answers cannot
+    /// be told apart, and neither is guessed. Returns true if it was so.
+    fn refuse_pipelined(&mut self, conn: &Conn, facts: &mut Vec<Fact>) -> bool {
+        let exchange = self.exchange.as_ref();
+        let pipelined = exchange.is_some_and(|exchange| exchange.is_pipelined(conn));
         if pipelined {
             self.pipelined = true;
             self.give_up(Loss::PipelinedOpaque, facts);
         }
-        !pipelined
+        pipelined
     }
 
-    /// The exchange, if its request was seen, is not in the numbers.
+    /// The exchange under way is not in the numbers.
     pub(super) fn give_up(&mut self, loss: Loss, facts: &mut Vec<Fact>) {
         if self.exchange.take().is_some() {
             facts.push(Fact::Lost(loss));

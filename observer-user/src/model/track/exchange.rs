@@ -34,8 +34,13 @@ enum Request {
 
 #[derive(Debug)]
 enum Response {
-    /// No status line yet. `before` bytes of interim heads came first.
-    Head { head: Assembly, before: u64 },
+    /// The head is not whole yet. `before` bytes of interim heads came first; `status` is
+    /// known once the status line is there.
+    Head {
+        head: Assembly,
+        before: u64,
+        status: Option<Status>,
+    },
     /// The head is known; `end` is the turn's last byte, if it can be known.
     Body { status: Status, end: Option<u64> },
     /// A status line, or not even that: it ends with the connection.
@@ -50,6 +55,7 @@ impl Exchange {
             response: Response::Head {
                 head: Assembly::default(),
                 before: 0,
+                status: None,
             },
         }
     }
@@ -80,7 +86,7 @@ impl Exchange {
             Read::Malformed => return false,
             Read::Incomplete if head.is_full() => return false,
             Read::Incomplete => {}
-            Read::FirstLine(line) => {
+            Read::FirstLine(line) | Read::Broken(line) => {
                 let asked = asked.unwrap_or_else(|| begin(self.id, &line, conn, classifier, facts));
                 if head.is_full() {
                     facts.push(Fact::Lost(Loss::HeadTruncated));
@@ -113,7 +119,12 @@ impl Exchange {
         let Some(asked) = self.asked().copied() else {
             return;
         };
-        let Response::Head { head, before } = &mut self.response else {
+        let Response::Head {
+            head,
+            before,
+            status,
+        } = &mut self.response
+        else {
             return;
         };
         if let Request::Line { .. } = self.request {
@@ -139,7 +150,11 @@ impl Exchange {
                     facts.push(answered(self.id, status, &event.header.conn));
                     return;
                 }
-                Read::FirstLine(found) if head.is_full() => {
+                Read::FirstLine(found) if !head.is_full() => {
+                    *status = Some(found.status);
+                    return;
+                }
+                Read::FirstLine(found) | Read::Broken(found) => {
                     let status = found.status;
                     self.response = Response::Opaque {
                         status: Some(status),
@@ -153,7 +168,7 @@ impl Exchange {
                     facts.push(Fact::Lost(Loss::Undecodable));
                     return;
                 }
-                Read::Incomplete | Read::FirstLine(_) => return,
+                Read::Incomplete => return,
             }
         }
     }
@@ -173,9 +188,26 @@ impl Exchange {
         }
     }
 
-    /// True if nothing more will come: it is complete, or reset by either side.
+    /// True if nothing more will come: it is complete, or the connection is closed. What of
+    /// the response is not read yet is still in the ring.
     pub(super) fn is_over(&self, conn: &Conn) -> bool {
-        self.is_complete(conn) || (conn.request.flags | conn.response.flags) & FLAG_RST != 0
+        let is_current = conn.request.turn == self.id.turn;
+        let is_unread =
+            conn.response.turn == self.id.turn && matches!(self.response, Response::Head { .. });
+        self.is_complete(conn) || (is_current && !is_unread && conn.is_closed())
+    }
+
+    /// True if an event of it, or of the exchange behind it, was lost: how it ended cannot be
+    /// told. The event is counted as lost already, by the kernel side.
+    pub(super) fn has_a_gap(&self, conn: &Conn) -> bool {
+        let ahead = |turn: u32| turn.wrapping_sub(self.id.turn).cast_signed();
+        let unread = match &self.response {
+            Response::Head { head, before, .. } => *before == 0 && head.bytes().is_empty(),
+            Response::Body { .. } | Response::Opaque { .. } => false,
+        };
+        ahead(conn.request.turn) > 1
+            || ahead(conn.response.turn) > 0
+            || (ahead(conn.response.turn) == 0 && unread)
     }
 
     /// True if the response has an end of its own and did not reach it.
@@ -189,13 +221,14 @@ impl Exchange {
     }
 
     /// Ends it; nothing is told of a request whose first line never came.
-    pub(super) fn end(&self, conn: &Conn, outcome: Outcome, facts: &mut Vec<Fact>) {
+    pub(super) fn end(&self, conn: &Conn, now_ns: u64, outcome: Outcome, facts: &mut Vec<Fact>) {
         let Some(asked) = self.asked() else { return };
         let answered = conn.response.turn == self.id.turn;
+        // Without an answer it lasted until somebody gave up.
         let last_ns = if answered {
             conn.response.last_ns
         } else {
-            conn.request.last_ns
+            now_ns
         };
         facts.push(Fact::Ended {
             id: self.id,
@@ -233,9 +266,8 @@ impl Exchange {
 
     fn status(&self) -> Option<Status> {
         match &self.response {
-            Response::Head { .. } => None,
             Response::Body { status, .. } => Some(*status),
-            Response::Opaque { status } => *status,
+            Response::Head { status, .. } | Response::Opaque { status } => *status,
         }
     }
 }

@@ -53,8 +53,6 @@ pub struct Tracker {
     connections: HashMap<Key, Connection>,
     /// Answered in this drain and not complete: most are by the end of it.
     fresh: Vec<u64>,
-    /// Answered before and not complete: long responses.
-    long: HashSet<u64>,
 }
 
 impl Tracker {
@@ -64,7 +62,6 @@ impl Tracker {
             classifier,
             connections: HashMap::new(),
             fresh: Vec::new(),
-            long: HashSet::new(),
         }
     }
 
@@ -81,36 +78,30 @@ impl Tracker {
             }
             Kind::Response | Kind::ResponseMore => self.on_response(event, facts),
             Kind::Adopted => self.on_adopted(cookie, conn.tuple),
-            Kind::Closed => self.on_closed(cookie, conn, facts),
+            Kind::Closed => self.on_closed(cookie, conn, event.header.at_ns, facts),
         }
     }
 
-    /// Takes the kernel's entry of a connection that [`Self::due`] named; `None` if the kernel
-    /// has none any more.
-    pub fn on_entry(&mut self, cookie: u64, entry: Option<&Conn>, facts: &mut Vec<Fact>) {
-        self.long.remove(&cookie);
-        let Some(connection) = self.connections.get_mut(&Key::Socket(cookie)) else {
-            return;
-        };
-        match entry {
-            Some(conn) if connection.on_progress(conn, facts) => {}
-            Some(_) => {
-                self.long.insert(cookie);
-            }
-            // Its end was told, and is still in the ring, or was lost.
-            None => {
-                self.long.insert(cookie);
-            }
+    /// Takes the kernel's entry of a connection that [`Self::due`] named, as it stands at
+    /// `now_ns`.
+    pub fn on_entry(&mut self, cookie: u64, entry: &Conn, now_ns: u64, facts: &mut Vec<Fact>) {
+        if let Some(connection) = self.connections.get_mut(&Key::Socket(cookie)) {
+            connection.on_progress(entry, now_ns, facts);
         }
     }
 
     /// The connections whose entries are wanted now: those answered since the last call, or
-    /// all that are not complete.
+    /// all that have an exchange under way.
     pub fn due(&mut self, all: bool) -> Vec<u64> {
         let mut due = std::mem::take(&mut self.fresh);
         if all {
-            due.extend(self.long.iter().copied());
+            due = self
+                .sockets()
+                .filter(|cookie| self.is_busy(*cookie))
+                .collect();
         }
+        due.sort_unstable();
+        due.dedup();
         due
     }
 
@@ -142,8 +133,6 @@ impl Tracker {
             }
             keep
         });
-        self.long
-            .retain(|cookie| self.connections.contains_key(&Key::Socket(*cookie)));
     }
 
     /// Requests in flight by endpoint: derived from the live table, so never negative.
@@ -168,7 +157,6 @@ impl Tracker {
             facts.push(Fact::Lost(Loss::TableFull));
             return;
         }
-        self.long.remove(&event.header.cookie);
         if let Key::Early(_) = key {
             // Another connection's, with the same addresses and ports: the kernel side has
             // counted that.
@@ -180,11 +168,19 @@ impl Tracker {
 
     fn on_response(&mut self, event: &Event<'_>, facts: &mut Vec<Fact>) {
         let cookie = event.header.cookie;
+        self.claim_early(cookie, event.header.conn.tuple);
         let Some(connection) = self.connections.get_mut(&Key::Socket(cookie)) else {
             return;
         };
         if connection.on_response(event, facts) {
             self.fresh.push(cookie);
+        }
+    }
+
+    /// What ADOPTED would have told, had it not been lost.
+    fn claim_early(&mut self, cookie: u64, tuple: Tuple) {
+        if cookie != 0 && !self.connections.contains_key(&Key::Socket(cookie)) {
+            self.on_adopted(cookie, tuple);
         }
     }
 
@@ -195,14 +191,14 @@ impl Tracker {
         }
     }
 
-    fn on_closed(&mut self, cookie: u64, conn: &Conn, facts: &mut Vec<Fact>) {
-        self.long.remove(&cookie);
+    fn on_closed(&mut self, cookie: u64, conn: &Conn, now_ns: u64, facts: &mut Vec<Fact>) {
+        self.claim_early(cookie, conn.tuple);
         let Some(mut connection) = self.connections.remove(&Key::of(cookie, conn.tuple)) else {
             return;
         };
         // Early data that another connection displaced is counted by the kernel side.
         if cookie != 0 || conn.request.flags != 0 {
-            connection.on_closed(conn, facts);
+            connection.on_closed(conn, now_ns, facts);
         }
     }
 }

@@ -11,6 +11,8 @@ use crate::model::fact::Outcome;
 
 /// One connection as the kernel would keep and tell it.
 struct Wire {
+    /// Events are lost while it is set: the ring is full.
+    full: bool,
     conn: Conn,
     cookie: u64,
     now: u64,
@@ -27,6 +29,7 @@ impl Wire {
         let mut conn = Conn::default();
         conn.tuple.client_port = 40_000;
         Self {
+            full: false,
             conn,
             cookie: 7,
             now: 0,
@@ -36,6 +39,9 @@ impl Wire {
     }
 
     fn tell(&mut self, kind: u8, offset: u64, data: &[u8]) {
+        if self.full {
+            return;
+        }
         let header = Header {
             cookie: self.cookie,
             at_ns: self.now,
@@ -112,7 +118,7 @@ impl Wire {
         for cookie in self.tracker.due(true) {
             assert_eq!(cookie, self.cookie);
             self.tracker
-                .on_entry(cookie, Some(&self.conn), &mut self.facts);
+                .on_entry(cookie, &self.conn, self.now, &mut self.facts);
         }
         self
     }
@@ -218,6 +224,97 @@ fn an_interim_answer_is_not_the_answer() {
 }
 
 #[test]
+fn an_interim_answer_may_come_alone() {
+    let mut wire = Wire::new();
+    wire.ask("POST /api/x HTTP/1.1\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
+    wire.answer("HTTP/1.1 100 Continue\r\n\r\n")
+        .answer(OK5)
+        .body(5)
+        .look();
+    assert_eq!(wire.ended(), [(Some(200), 3, Outcome::Complete)]);
+}
+
+/// Whichever event a full ring loses: its exchange is not in the numbers, the next one is.
+#[test]
+fn a_lost_event_costs_its_exchange_and_no_other() {
+    for lost in 0..3 {
+        for head in [OK5, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"] {
+            let mut wire = Wire::new();
+            wire.ask(GET).answer(head).body(5);
+            wire.full = lost == 0;
+            wire.ask(GET);
+            wire.full = lost == 1;
+            wire.answer(head).body(5);
+            wire.full = false;
+            wire.ask(GET).answer(OK5).body(5);
+            wire.close(FLAG_FIN, FLAG_FIN);
+            let ended = wire.ended().len();
+            assert!(
+                ended == if lost == 2 { 3 } else { 2 } || (lost == 0 && ended == 1),
+                "{lost} {head:?}: {ended}"
+            );
+            assert!(
+                wire.lost().iter().all(|loss| *loss == Loss::Swept),
+                "{lost}"
+            );
+            assert!(
+                wire.ended()
+                    .iter()
+                    .all(|end| *end == (Some(200), 2, Outcome::Complete)),
+                "{:?}",
+                wire.ended()
+            );
+            assert_eq!(wire.in_flight(), 0);
+        }
+    }
+}
+
+#[test]
+fn an_adoption_that_was_not_told_is_seen_by_the_answer() {
+    let mut wire = Wire::new();
+    wire.cookie = 0;
+    wire.ask(GET);
+    wire.cookie = 7;
+    wire.answer(&format!("{OK5}hello"));
+    assert_eq!(wire.ended(), [(Some(200), 1, Outcome::Complete)]);
+}
+
+#[test]
+fn a_status_line_counts_though_its_head_never_ended() {
+    let mut wire = Wire::new();
+    wire.ask(GET)
+        .answer("HTTP/1.1 503 Busy\r\nServer: ")
+        .close(FLAG_RST, 0);
+    assert_eq!(wire.ended(), [(Some(503), 1, Outcome::AbortedByClient)]);
+}
+
+#[test]
+fn a_closed_connection_ends_it_where_the_end_of_sockets_is_not_told() {
+    let mut wire = Wire::new();
+    wire.ask(GET);
+    wire.conn.request.flags |= FLAG_RST;
+    wire.now += 5_000_000;
+    wire.look();
+    assert_eq!(wire.ended(), [(None, 5_000, Outcome::AbortedByClient)]);
+}
+
+#[test]
+fn a_look_does_not_overtake_the_ring() {
+    let mut wire = Wire::new();
+    wire.ask(GET);
+    wire.full = true;
+    wire.answer(OK5).body(5);
+    wire.conn.request.flags |= FLAG_FIN;
+    wire.conn.response.flags |= FLAG_FIN;
+    wire.look();
+    assert_eq!(
+        (wire.ended().len(), wire.in_flight()),
+        (0, 1),
+        "its answer is still in the ring"
+    );
+}
+
+#[test]
 fn without_a_length_it_ends_with_the_servers_side() {
     let mut wire = Wire::new();
     wire.ask(GET)
@@ -243,7 +340,7 @@ fn what_is_cut_short_says_by_whom() {
         assert_eq!(wire.ended(), [(Some(200), 2, outcome)], "{client} {server}");
         let mut silent = Wire::new();
         silent.ask(GET).close(client, server);
-        assert_eq!(silent.ended(), [(None, 0, outcome)], "{client} {server}");
+        assert_eq!(silent.ended(), [(None, 1, outcome)], "{client} {server}");
     }
 }
 
@@ -287,7 +384,7 @@ fn a_client_that_gives_up_in_the_accept_queue_aborted() {
     let mut wire = Wire::new();
     wire.cookie = 0;
     wire.ask(GET).close(FLAG_RST, 0);
-    assert_eq!(wire.ended(), [(None, 0, Outcome::AbortedByClient)]);
+    assert_eq!(wire.ended(), [(None, 1, Outcome::AbortedByClient)]);
     assert_eq!((wire.in_flight(), wire.tracker.connections()), (0, 0));
 }
 
