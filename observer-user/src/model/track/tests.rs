@@ -6,6 +6,8 @@ use observer_common::{
     flow::{FLAG_FIN, FLAG_RST, Flow},
 };
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::model::fact::Outcome;
 
@@ -492,25 +494,29 @@ fn what_is_no_http_is_no_request() {
     );
 }
 
-#[test]
-fn a_thousand_boot_paths_are_one_endpoint() {
-    let mut wire = Wire::with(Classifier::dragonfly());
-    for machine in 0..1_000u32 {
-        let [_, a, b, c] = machine.to_be_bytes();
-        wire.ask(&format!(
-            "GET /boot/52:54:00:{a:02x}:{b:02x}:{c:02x} HTTP/1.1\r\n\r\n"
-        ))
-        .answer(OK5)
-        .body(5);
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(8))]
+
+    /// Whatever the machines are called: labels do not follow the traffic.
+    #[test]
+    fn a_thousand_boot_paths_are_one_endpoint(
+        machines in proptest::collection::hash_set(any::<[u8; 6]>(), 1_000),
+    ) {
+        let mut wire = Wire::with(Classifier::dragonfly());
+        for [a, b, c, d, e, f] in machines {
+            let path = format!("/boot/{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}");
+            wire.ask(&format!("GET {path} HTTP/1.1\r\n\r\n"));
+            wire.answer(OK5).body(5);
+        }
+        wire.close(FLAG_FIN, FLAG_FIN);
+        let endpoints: HashSet<usize> = wire.facts.iter().filter_map(ended_endpoint).collect();
+        prop_assert_eq!((wire.ended().len(), endpoints.len()), (1_000, 1));
     }
-    wire.close(FLAG_FIN, FLAG_FIN);
-    let endpoints: std::collections::BTreeSet<usize> = wire
-        .facts
-        .iter()
-        .filter_map(|fact| match fact {
-            Fact::Ended { asked, .. } => Some(asked.class.endpoint.index()),
-            Fact::Begun { .. } | Fact::Answered { .. } | Fact::Lost(_) => None,
-        })
-        .collect();
-    assert_eq!((wire.ended().len(), endpoints.len()), (1_000, 1));
+}
+
+fn ended_endpoint(fact: &Fact) -> Option<usize> {
+    match fact {
+        Fact::Ended { asked, .. } => Some(asked.class.endpoint.index()),
+        Fact::Begun { .. } | Fact::Answered { .. } | Fact::Lost(_) => None,
+    }
 }
