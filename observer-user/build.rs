@@ -9,7 +9,7 @@ use std::{
     ffi::OsString,
     fs,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, ExitCode},
 };
 
 use anyhow::{Context as _, Result, ensure};
@@ -17,7 +17,17 @@ use toolchain::{TARGET, Toolchain, has_linker, prints, rustc};
 
 const FIX: &str = "run `cargo xtask setup`, which installs what is missing";
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match build() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn build() -> Result<()> {
     for path in [
         "Cargo.lock",
         "Cargo.toml",
