@@ -5,6 +5,7 @@ use std::{
     io::{Read as _, Write as _},
     net::{TcpListener, TcpStream},
     thread,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, ensure};
@@ -16,6 +17,9 @@ use observer_user::{
 
 const REQUEST: &[u8] = b"GET /boot/52:54:00:ab:cd:ef HTTP/1.1\r\nHost: check\r\n\r\n";
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+
+/// A kernel that takes longer does not do it.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// An event, kept.
 #[derive(Debug)]
@@ -47,6 +51,11 @@ pub fn check() -> Result<String> {
         attached = probes(&kernel)?;
         let client_port = exchange(&listener)?;
         let seen = drain(&mut kernel);
+        let closed = seen.last().context("no event")?.cookie;
+        ensure!(
+            kernel.conn(closed).is_none(),
+            "the entry outlives its socket"
+        );
         check_events(&seen, client_port, port).with_context(|| format!("{address}: {seen:#?}"))?;
     }
     Ok(attached)
@@ -95,14 +104,16 @@ fn exchange(listener: &TcpListener) -> Result<u16> {
     })
 }
 
-/// Takes events until the socket's end was told: it comes with the last packet, which the
-/// kernel may process after both ends have closed.
+/// Takes events until the socket's end was told and its entry is gone: it comes with the last
+/// packet, which the kernel may process after both ends have closed.
 fn drain(kernel: &mut Kernel) -> Vec<Seen> {
     let mut seen = Vec::new();
-    let begun = std::time::Instant::now();
-    while !seen.iter().any(|seen: &Seen| seen.kind == Kind::Closed)
-        && begun.elapsed().as_secs() < 10
-    {
+    let begun = Instant::now();
+    let is_over = |seen: &[Seen], kernel: &Kernel| {
+        let closed = seen.iter().find(|seen| seen.kind == Kind::Closed);
+        closed.is_some_and(|closed| kernel.conn(closed.cookie).is_none())
+    };
+    while !is_over(&seen, kernel) && begun.elapsed() < PATIENCE {
         kernel.drain(|record| {
             if let Some(Event { kind, header, data }) = Event::decode(record) {
                 seen.push(Seen {
