@@ -29,7 +29,7 @@ pub struct Flow {
     pub start_seq: u32,
     /// Number of the turn; 0 before the first.
     pub turn: u32,
-    /// The highest acknowledgement this direction carried.
+    /// The highest acknowledgement this direction carried; kept of the client only.
     pub ack: u32,
     /// How far the head was handed over, in bytes from `start_seq`.
     pub captured: u16,

@@ -1,27 +1,24 @@
-//! Everything the kernel side counts about itself: index = slot of the per-CPU array.
+//! Everything the kernel side counts as lost: index = slot of the per-CPU array.
 
-/// What was handed over, and what was lost and why.
+/// What was lost, and why.
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counter {
-    /// Events handed over.
-    Events = 0,
     /// Events that found the ring full.
-    RingFull = 1,
+    RingFull = 0,
     /// Connections that found their table full.
-    TableFull = 2,
+    TableFull = 1,
     /// Early data that found its table full.
-    PendingOverflow = 3,
+    PendingOverflow = 2,
     /// Early data of another connection with the same addresses and ports.
-    PendingCollision = 4,
+    PendingCollision = 3,
     /// Payload on a connection whose request was not seen.
-    JoinedMidway = 5,
+    JoinedMidway = 4,
 }
 
 impl Counter {
     /// All of them, in slot order.
-    pub const ALL: [Self; 6] = [
-        Self::Events,
+    pub const ALL: [Self; 5] = [
         Self::RingFull,
         Self::TableFull,
         Self::PendingOverflow,
@@ -29,7 +26,7 @@ impl Counter {
         Self::JoinedMidway,
     ];
     /// How many slots there are.
-    pub const COUNT: u32 = 6;
+    pub const COUNT: u32 = 5;
 
     /// The slot.
     pub const fn slot(self) -> u32 {

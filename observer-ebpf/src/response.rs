@@ -41,13 +41,12 @@ pub(crate) fn on_egress(ctx: &SkBuffContext) -> Option<()> {
         None if ports::had_early_data(port) => adopted(ctx, cookie, &segment)?,
         None => return None,
     };
-    // SAFETY: a live element; egress is the only writer of `response`.
-    unsafe {
-        (*conn).response.flags |= segment.flags;
-    }
     if segment.payload_len != 0 {
         payload(ctx, conn, cookie, &segment);
     }
+    // Behind the bytes: whoever looks and finds the end must find them, too.
+    // SAFETY: a live element; egress is the only writer of `response`.
+    unsafe { (*conn).response.flags |= segment.flags };
     Some(())
 }
 

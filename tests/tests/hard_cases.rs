@@ -16,6 +16,14 @@ fn observe(port: u16) -> Observer {
         .expect("observer")
 }
 
+/// A namespace, a listener in it, and somebody who watches.
+fn stage(purpose: &str, port: u16) -> (Netns, TcpListener, Observer) {
+    let netns = Netns::new(purpose).expect("netns");
+    let listen = || TcpListener::bind((Ipv4Addr::LOCALHOST, port)).expect("listen");
+    let listener = netns.inside(listen).expect("inside");
+    (netns, listener, observe(port))
+}
+
 fn total(observer: &Observer) -> (f64, f64, Vec<(String, f64)>) {
     let scrape = observer.scrape().expect("scrape");
     (
@@ -73,12 +81,7 @@ fn a_large_answer_over_ipv6_loopback_is_seen_to_its_end() {
 fn a_request_whose_body_overtakes_its_head_counts() {
     const PORT: u16 = 18_087;
     require_root();
-    let netns = Netns::new("over").expect("netns");
-    let listener = netns
-        .inside(|| TcpListener::bind((Ipv4Addr::LOCALHOST, PORT)))
-        .expect("inside")
-        .expect("listen");
-    let observer = observe(PORT);
+    let (netns, listener, observer) = stage("over", PORT);
     let head: &[u8] = b"POST /api/x HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\n";
     // The head is longer than 90 bytes with its IP and TCP headers, the body is not. Once on a
     // new stream, once at a later turn.
@@ -121,12 +124,7 @@ fn a_request_that_comes_before_its_socket_counts_once() {
     const PORT: u16 = 18_088;
     const CLIENTS: u32 = 8;
     require_root();
-    let netns = Netns::new("early").expect("netns");
-    let listener = netns
-        .inside(|| TcpListener::bind((Ipv4Addr::LOCALHOST, PORT)))
-        .expect("inside")
-        .expect("listen");
-    let observer = observe(PORT);
+    let (netns, listener, observer) = stage("early", PORT);
     let drop_bare_acks = "add table ip t; add chain ip t in { type filter hook input priority 0; };
         add rule ip t in tcp dport 18088 tcp flags & (syn|ack|fin|rst|psh) == ack ip length < 60 drop";
     run(netns.command("nft").arg(drop_bare_acks)).expect("nft");
@@ -157,12 +155,7 @@ fn a_request_that_comes_before_its_socket_counts_once() {
 fn an_interim_answer_is_not_the_answer() {
     const PORT: u16 = 18_089;
     require_root();
-    let netns = Netns::new("interim").expect("netns");
-    let listener = netns
-        .inside(|| TcpListener::bind((Ipv4Addr::LOCALHOST, PORT)))
-        .expect("inside")
-        .expect("listen");
-    let observer = observe(PORT);
+    let (netns, listener, observer) = stage("interim", PORT);
     let head: &[u8] =
         b"POST /api/x HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n";
     let server = thread::spawn(move || {

@@ -155,38 +155,33 @@ fn remove_test_cgroups() {
     assert_eq!(code, Some(0), "{said}");
 }
 
-#[test]
-fn without_a_cgroup2_mount_it_mounts_its_own() {
-    require_root();
-    let script = "set -e; umount -a -t cgroup2
-        if grep -q cgroup2 /proc/self/mounts; then exit 9; fi
-        exec \"$1\" run --web.listen-address 127.0.0.1:0";
-    let mut command = Command::new("unshare");
-    command
-        .args(["--mount", "sh", "-c", script, "sh"])
-        .arg(observer::binary());
-    let observer = Observer::start_command(&mut command).expect("it starts");
-    assert_eq!(
-        observer
-            .scrape()
-            .expect("scrape")
-            .sum("pxe_observer_probe_attached", &[]),
-        4.0
-    );
-    observer.stop().expect("stop");
-}
-
-/// Hides BTF, and gives tracefs or not.
-fn without_btf(tracefs: &str) -> Observer {
-    let script = format!(
-        "set -e; mount -t tmpfs none /sys/kernel/btf; umount -a -t tracefs,debugfs; {tracefs}
-        exec \"$1\" run --web.listen-address 127.0.0.1:0"
-    );
+/// The daemon, behind what `script` does to mounts of its own.
+fn start_behind(script: &str) -> Observer {
+    let script = format!("set -e; {script}\nexec \"$1\" run --web.listen-address 127.0.0.1:0");
     let mut command = Command::new("unshare");
     command
         .args(["--mount", "sh", "-c", &script, "sh"])
         .arg(observer::binary());
     Observer::start_command(&mut command).expect("it starts")
+}
+
+#[test]
+fn without_a_cgroup2_mount_it_mounts_its_own() {
+    require_root();
+    let observer = start_behind(
+        "umount -a -t cgroup2
+        if grep -q cgroup2 /proc/self/mounts; then exit 9; fi",
+    );
+    let scrape = observer.scrape().expect("scrape");
+    assert_eq!(scrape.sum("pxe_observer_probe_attached", &[]), 4.0);
+    observer.stop().expect("stop");
+}
+
+/// Hides BTF, and gives tracefs or not.
+fn without_btf(tracefs: &str) -> Observer {
+    start_behind(&format!(
+        "mount -t tmpfs none /sys/kernel/btf; umount -a -t tracefs,debugfs; {tracefs}"
+    ))
 }
 
 #[test]
