@@ -8,6 +8,13 @@ use crate::limits::{HEAD_MAX, PIECES_MAX};
 pub const FLAG_FIN: u8 = 1;
 /// The sender reset the connection (RST).
 pub const FLAG_RST: u8 = 2;
+/// Of requests: they do not wait for the answers; from now on answers are framed by the
+/// kernel side.
+pub const FLAG_PIPELINED: u8 = 4;
+/// Pipelined, and this direction can no longer be told apart.
+pub const FLAG_OPAQUE: u8 = 8;
+/// Of responses: the connection has left HTTP (101).
+pub const FLAG_UPGRADED: u8 = 16;
 
 /// One direction of a connection, counted by TCP sequence number so that a retransmitted
 /// segment is not new bytes.
@@ -21,16 +28,19 @@ pub struct Flow {
     pub first_ns: u64,
     /// Latest new byte of the turn.
     pub last_ns: u64,
+    /// When the sender closed or reset its direction; 0 while it has not.
+    pub end_ns: u64,
     /// Payload bytes of the turn, each once.
     pub bytes: u64,
+    /// Of a request its first eight bytes, of a response its latest eight, as they come
+    /// (big-endian; of fewer, the rest is 0).
+    pub word: u64,
     /// The sequence number after the highest byte seen.
     pub next_seq: u32,
     /// The sequence number of the turn's first byte.
     pub start_seq: u32,
     /// Number of the turn; 0 before the first.
     pub turn: u32,
-    /// The highest acknowledgement this direction carried; kept of the client only.
-    pub ack: u32,
     /// How far the head was handed over, in bytes from `start_seq`.
     pub captured: u16,
     /// 1 when the head needs no more capturing.
@@ -41,8 +51,6 @@ pub struct Flow {
     pub ahead: u32,
     /// Pieces of the head handed over so far.
     pub pieces: u32,
-    /// Always 0.
-    pub reserved: u32,
 }
 
 impl Flow {
@@ -59,6 +67,7 @@ impl Flow {
     pub fn begin(&mut self, turn: u32, seq: u32, now: u64) {
         self.first_ns = now;
         self.bytes = 0;
+        self.word = 0;
         self.start_seq = seq;
         self.next_seq = seq;
         self.captured = 0;
@@ -76,11 +85,12 @@ impl Flow {
         }
     }
 
-    /// Takes an acknowledgement, if it is news.
+    /// The sender closed or reset its direction.
     #[inline(always)]
-    pub fn acknowledge(&mut self, ack: u32) {
-        if self.ack == 0 || is_after(ack, self.ack) {
-            self.ack = ack;
+    pub fn end(&mut self, flags: u8, now: u64) {
+        self.flags |= flags;
+        if self.end_ns == 0 {
+            self.end_ns = now;
         }
     }
 
@@ -164,21 +174,6 @@ mod tests {
             );
             flow.count(7, 2);
             assert_eq!(flow.bytes, 207, "{start}");
-        }
-    }
-
-    #[test]
-    fn an_acknowledgement_never_goes_back() {
-        let mut flow = Flow::default();
-        for (ack, kept) in [
-            (u32::MAX - 1, u32::MAX - 1),
-            (5, 5),
-            (u32::MAX, 5),
-            (5, 5),
-            (6, 6),
-        ] {
-            flow.acknowledge(ack);
-            assert_eq!(flow.ack, kept);
         }
     }
 

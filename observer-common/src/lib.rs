@@ -7,6 +7,7 @@
 pub mod conn;
 pub mod event;
 pub mod flow;
+pub mod frame;
 pub mod limits;
 pub mod loss;
 pub mod port;
