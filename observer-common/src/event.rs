@@ -16,6 +16,8 @@ pub const RESPONSE_MORE: u8 = 4;
 pub const ADOPTED: u8 = 5;
 /// The socket is gone.
 pub const CLOSED: u8 = 6;
+/// Bytes of the next turn's request that overtook its first ones.
+pub const REQUEST_AHEAD: u8 = 7;
 
 /// The fixed part of every event; `len` captured bytes follow it.
 #[repr(C)]

@@ -111,6 +111,12 @@ impl Flow {
         self.next_seq = seq;
     }
 
+    /// True if the turn is a head that was handed over whole, and nothing behind it.
+    #[inline(always)]
+    pub fn is_bare_head(&self) -> bool {
+        self.head_done == 1 && self.bytes == u64::from(self.captured)
+    }
+
     /// True while pieces of the head are still handed over.
     #[inline(always)]
     pub fn wants_head(&self) -> bool {

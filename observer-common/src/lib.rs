@@ -10,4 +10,6 @@ pub mod flow;
 pub mod frame;
 pub mod limits;
 pub mod loss;
+pub mod pipe;
 pub mod port;
+pub mod stats;

@@ -14,6 +14,8 @@ pub const CONNS: u32 = 65_536;
 /// Connections whose data came before their socket: bounded by the accept queues
 /// (`net.core.somaxconn` is 4096 by default).
 pub const PENDING: u32 = 4_096;
+/// Connections whose requests do not wait for the answers, at one time.
+pub const PIPES: u32 = 1_024;
 /// Bytes of the event ring; a power of two. At 10 ms between drains it holds what
 /// about 600,000 requests/s emit.
 pub const RING_BYTES: u32 = 8 << 20;

@@ -25,7 +25,7 @@ impl Counter {
         Self::PendingCollision,
         Self::JoinedMidway,
     ];
-    /// How many slots there are.
+    /// How many there are.
     pub const COUNT: u32 = 5;
 
     /// The slot.

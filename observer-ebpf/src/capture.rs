@@ -8,10 +8,13 @@ use aya_ebpf::{
 use observer_common::{
     conn::Conn,
     flow::Flow,
-    limits::{HEAD_MAX, PIECE_LARGE, PIECE_SMALL},
+    limits::{HEAD_MAX, PIECE_LARGE, PIECE_SMALL, PIECES_MAX},
 };
 
-use crate::maps::ring::{self, Told};
+use crate::{
+    maps::ring::{self, Told},
+    zeroed::zeroed,
+};
 
 const BLANK_LINE: [u8; 4] = *b"\r\n\r\n";
 
@@ -23,7 +26,7 @@ pub(crate) struct Place {
 }
 
 /// Hands over the head's bytes that this packet holds: the first piece as `told.kind`, the
-/// rest of a large one as `more`.
+/// rest of a large one as `more`. `end` is where the head ends within them, 0 if it does not.
 #[inline(always)]
 pub(crate) fn head(
     ctx: &SkBuffContext,
@@ -32,9 +35,10 @@ pub(crate) fn head(
     conn: *const Conn,
     flow: &mut Flow,
     place: &Place,
+    end: u32,
 ) {
     told.offset = place.offset;
-    let first = piece::<PIECE_SMALL>(ctx, &told, conn, flow, place);
+    let first = piece::<PIECE_SMALL>(ctx, &told, conn, flow, place, end);
     if first == place.len || first == 0 || !flow.wants_head() {
         return;
     }
@@ -45,7 +49,25 @@ pub(crate) fn head(
         len: place.len - first,
         offset: told.offset,
     };
-    piece::<PIECE_LARGE>(ctx, &told, conn, flow, &rest);
+    piece::<PIECE_LARGE>(ctx, &told, conn, flow, &rest, end.saturating_sub(first));
+}
+
+/// Hands over bytes that overtook the first ones of their turn.
+#[inline(always)]
+pub(crate) fn ahead(
+    ctx: &SkBuffContext,
+    told: &Told,
+    conn: *const Conn,
+    flow: &mut Flow,
+    place: &Place,
+) {
+    if flow.pieces >= PIECES_MAX || place.offset >= HEAD_MAX {
+        return;
+    }
+    flow.pieces += 1;
+    let len = at_most(place.len, HEAD_MAX - place.offset, PIECE_LARGE as u32);
+    // A lost one is counted; the head then has a gap.
+    let _ = ring::emit::<PIECE_LARGE>(told, conn, |data| load(ctx, place.at, data, len) as u16);
 }
 
 /// Hands over one piece, and returns how long it was.
@@ -56,36 +78,46 @@ fn piece<const N: usize>(
     conn: *const Conn,
     flow: &mut Flow,
     place: &Place,
+    end: u32,
 ) -> u32 {
     if place.offset >= HEAD_MAX {
         flow.head_done = 1;
         return 0;
     }
-    let room = HEAD_MAX - place.offset;
-    let mut len = place.len;
+    let len = at_most(place.len, HEAD_MAX - place.offset, N as u32);
+    // Behind a gap nothing is done: what fills it is wanted.
+    let gapless = place.offset <= u32::from(flow.captured);
+    if gapless && end != 0 && end <= len {
+        flow.head_done = 1;
+    }
+    flow.pieces += 1;
+    let captured = (place.offset + len) as u16;
+    if gapless && captured > flow.captured {
+        flow.captured = captured;
+    }
+    let told_it = ring::emit::<N>(told, conn, |data| load(ctx, place.at, data, len) as u16);
+    if told_it.is_ok() { len } else { 0 }
+}
+
+#[inline(always)]
+fn at_most(mut len: u32, room: u32, piece: u32) -> u32 {
     if len > room {
         len = room;
     }
-    if len > N as u32 {
-        len = N as u32;
+    if len > piece {
+        len = piece;
     }
-    let done = ends_with_blank_line(ctx, place.at, len)
-        || (N == PIECE_SMALL && blank_line_within(ctx.skb.skb, place.at, len) == 1);
-    let told_it = ring::emit::<N>(told, conn, |data| load(ctx, place.at, data, len) as u16);
-    flow.pieces += 1;
-    let captured = (place.offset + len) as u16;
-    if captured > flow.captured {
-        flow.captured = captured;
-    }
-    if done {
-        flow.head_done = 1;
-    }
-    if told_it.is_ok() { len } else { 0 }
+    len
 }
 
 /// Copies `len` bytes of the packet, at most N, which is a power of two; 0 if it cannot.
 #[inline(always)]
-fn load<const N: usize>(ctx: &SkBuffContext, at: u32, data: *mut [u8; N], len: u32) -> u32 {
+pub(crate) fn load<const N: usize>(
+    ctx: &SkBuffContext,
+    at: u32,
+    data: *mut [u8; N],
+    len: u32,
+) -> u32 {
     if len == 0 {
         return 0;
     }
@@ -97,7 +129,28 @@ fn load<const N: usize>(ctx: &SkBuffContext, at: u32, data: *mut [u8; N], len: u
     if result == 0 { len as u32 } else { 0 }
 }
 
-/// Most heads end with their segment: four bytes tell, without a search.
+/// Where the head ends that begins at `at`: behind its first blank line, 0 if there is none.
+#[inline(always)]
+pub(crate) fn head_end(ctx: &SkBuffContext, at: u32, len: u32) -> u32 {
+    let within = blank_line_within(ctx.skb.skb, at, len);
+    if within == 0 && ends_with_blank_line(ctx, at, len) {
+        len
+    } else {
+        within
+    }
+}
+
+/// The same for where nothing follows a head in its segment but its body: most end with their
+/// segment, which four bytes tell without a search.
+#[inline(always)]
+pub(crate) fn head_end_likely_last(ctx: &SkBuffContext, at: u32, len: u32) -> u32 {
+    if ends_with_blank_line(ctx, at, len) {
+        len
+    } else {
+        blank_line_within(ctx.skb.skb, at, len)
+    }
+}
+
 #[inline(always)]
 fn ends_with_blank_line(ctx: &SkBuffContext, at: u32, len: u32) -> bool {
     len >= 4 && ctx.load::<[u8; 4]>((at + len - 4) as usize) == Ok(BLANK_LINE)
@@ -107,38 +160,47 @@ fn ends_with_blank_line(ctx: &SkBuffContext, at: u32, len: u32) -> bool {
 const WINDOW: usize = 64;
 /// Windows overlap, so that no blank line lies in two of them.
 const STEP: u32 = WINDOW as u32 - 4;
+/// How far it searches: behind that a head is found to end only where its segment does.
+const SEARCHED: u32 = 2048;
 
-/// 1 if a blank line ends within the `len` bytes at `at`.
+/// Where the first blank line ends within the `len` bytes at `at`, 0 if it does not; one that
+/// ends with them may be missed.
 ///
 /// A global function: the verifier walks it once, not once for every state it is called in
 /// (that was 700,000 instructions). 5.10 takes only the context and numbers as arguments.
 #[inline(never)]
 #[unsafe(no_mangle)]
 extern "C" fn blank_line_within(skb: *mut __sk_buff, at: u32, len: u32) -> u32 {
-    if len < WINDOW as u32 || len > PIECE_SMALL as u32 {
+    let mut window = MaybeUninit::<[u64; WINDOW / 8]>::uninit();
+    let window = zeroed(&mut window);
+    if len == 0 {
         return 0;
     }
-    let last = len - WINDOW as u32;
-    let mut window = [MaybeUninit::<u8>::uninit(); WINDOW];
+    let (loaded, last) = if len < WINDOW as u32 {
+        (len, 0)
+    } else {
+        (WINDOW as u32, len - WINDOW as u32)
+    };
+    // The same number, of which the verifier sees that it is 1 to WINDOW.
+    let loaded = (opaque(u64::from(loaded) - 1) & (WINDOW as u64 - 1)) + 1;
     let mut offset = 0;
-    while offset < PIECE_SMALL as u32 {
+    while offset < SEARCHED {
         let here = if offset < last { offset } else { last };
         // SAFETY: the window has room for what is loaded.
         let result = unsafe {
             bpf_skb_load_bytes(
                 skb.cast(),
                 at + here,
-                window.as_mut_ptr().cast(),
-                WINDOW as u32,
+                (&raw mut *window).cast(),
+                loaded as u32,
             )
         };
         if result != 0 {
             return 0;
         }
-        // SAFETY: all of it was written by the helper.
-        let bytes = unsafe { &*window.as_ptr().cast::<[u8; WINDOW]>() };
-        if holds_blank_line(bytes) {
-            return 1;
+        let end = blank_line_end(bytemuck::cast_ref(window));
+        if end != 0 {
+            return here + end;
         }
         if here == last {
             return 0;
@@ -150,7 +212,7 @@ extern "C" fn blank_line_within(skb: *mut __sk_buff, at: u32, len: u32) -> u32 {
 
 /// Of four bytes in a row one is at a multiple of four: a quarter of them is looked at.
 #[inline(always)]
-fn holds_blank_line(bytes: &[u8; WINDOW]) -> bool {
+fn blank_line_end(bytes: &[u8; WINDOW]) -> u32 {
     let is = |at: usize| {
         bytes[at] == b'\r'
             && bytes[at + 1] == b'\n'
@@ -160,14 +222,23 @@ fn holds_blank_line(bytes: &[u8; WINDOW]) -> bool {
     let mut at = 3;
     while at + 4 <= WINDOW {
         let probe = bytes[at];
-        if (probe == b'\r' && (is(at) || is(at - 2)))
-            || (probe == b'\n' && (is(at - 1) || is(at - 3)))
-        {
-            return true;
+        let begins = if probe == b'\r' && is(at - 2) {
+            at - 2
+        } else if probe == b'\r' && is(at) {
+            at
+        } else if probe == b'\n' && is(at - 3) {
+            at - 3
+        } else if probe == b'\n' && is(at - 1) {
+            at - 1
+        } else {
+            WINDOW
+        };
+        if begins != WINDOW {
+            return begins as u32 + 4;
         }
         at += 4;
     }
-    false
+    0
 }
 
 /// The same value, of which LLVM knows nothing any more.

@@ -2,12 +2,12 @@
 
 use aya_ebpf::EbpfContext;
 use aya_log_ebpf::warn;
-use observer_common::event::CLOSED;
+use observer_common::{event::CLOSED, flow::FLAG_PIPELINED};
 
 use crate::{
     clock,
     maps::{
-        conns, ports,
+        conns, pipes, ports,
         ring::{self, Full, Told},
     },
     tracepoint::TracedSock,
@@ -39,6 +39,10 @@ pub(crate) fn on_destroy(ctx: &impl EbpfContext, sock: &impl TracedSock) -> Opti
                 "the event ring is full: the end of a connection was not told"
             );
         }
+    }
+    // SAFETY: a live element; byte read.
+    if unsafe { (*conn).request.flags } & FLAG_PIPELINED != 0 {
+        pipes::remove(cookie);
     }
     conns::remove(cookie);
     Some(())

@@ -11,7 +11,8 @@ use observer_common::{
 };
 
 use crate::{
-    clock, http,
+    clock,
+    http::First,
     maps::{
         pending, ports,
         ring::{self, Told},
@@ -43,7 +44,8 @@ pub(crate) fn entry(ctx: &SkBuffContext, port: u16, segment: &Segment) -> Option
     {
         return Some((conn, Met::Before));
     }
-    if !http::begins_request(ctx, segment.payload_at, segment.payload_len) {
+    let first = First::read(ctx, segment.payload_at, segment.payload_len);
+    if !first.begins_request() {
         return None;
     }
     if known.is_some() {

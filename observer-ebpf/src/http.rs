@@ -1,7 +1,9 @@
 //! How an HTTP/1 request and an interim response begin: all that the kernel side knows of
-//! HTTP.
+//! HTTP where requests wait for their answers.
 
-use aya_ebpf::programs::SkBuffContext;
+use aya_ebpf::{bindings::__sk_buff, programs::SkBuffContext};
+
+use crate::capture::Place;
 
 /// Methods with the space behind them (RFC 9110 9), padded to a word.
 const METHODS: [(&[u8; 8], u32); 9] = [
@@ -16,44 +18,209 @@ const METHODS: [(&[u8; 8], u32); 9] = [
     (b"TRACE \0\0", 6),
 ];
 
-/// True if the `len` bytes at `at` begin a request, as far as they go: a client may send
-/// its first line byte by byte.
-#[inline(always)]
-pub(crate) fn begins_request(ctx: &SkBuffContext, at: u32, len: u32) -> bool {
+/// `PRI * HTTP/2.0` (RFC 9113 3.4).
+const HTTP2: u64 = u64::from_be_bytes(*b"PRI * HT");
+/// A handshake record of TLS (RFC 8446 5.1): its type, and the version's first byte.
+const TLS: u64 = 0x1603;
+const EMPTY_LINE: u64 = 0x0d0a;
+
+/// The longest method looked for, with its space and the target's first byte: `MKREDIRECTREF`.
+const LONG: u32 = 16;
+
+/// What a stream, or a turn, begins with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Begins {
+    Request,
+    Tls,
+    Http2,
+    Other,
+}
+
+/// The first bytes of something, eight at most: as they come, and 0 behind them.
+#[derive(Clone, Copy)]
+pub(crate) struct First {
+    pub(crate) word: u64,
+    pub(crate) count: u32,
+}
+
+impl First {
+    /// Reads them.
+    #[inline(always)]
+    pub(crate) fn read(ctx: &SkBuffContext, at: u32, len: u32) -> Self {
+        Self {
+            word: first_bytes(ctx.skb.skb, at, len),
+            count: if len > 8 { 8 } else { len },
+        }
+    }
+
+    /// Those `before`, fewer than eight, and these behind them.
+    #[inline(always)]
+    pub(crate) fn behind(self, word: u64, before: u32) -> Self {
+        let count = before + self.count;
+        Self {
+            word: word | self.word >> (8 * (before & 7)),
+            count: if count > 8 { 8 } else { count },
+        }
+    }
+
+    /// True if it decides: no further byte can change what it begins.
+    #[inline(always)]
+    pub(crate) fn is_whole(self) -> bool {
+        self.count == 8
+    }
+
+    /// A line that an old client sends behind a body, and servers pass over (RFC 9112 2.2).
+    #[inline(always)]
+    pub(crate) fn is_empty_line(self) -> bool {
+        self.count >= 2 && self.word >> 48 == EMPTY_LINE
+    }
+
+    /// True for the first byte of GET or HEAD: requests that have no body.
+    #[inline(always)]
+    pub(crate) fn is_bodiless(word: u64) -> bool {
+        word >> 56 == u64::from(b'G') || word >> 56 == u64::from(b'H')
+    }
+
+    /// True if they begin a request with one of the usual methods, as far as they go: a client
+    /// may send its first line byte by byte.
+    #[inline(always)]
+    pub(crate) fn begins_request(self) -> bool {
+        begins_usual_request(self.word, self.count) == 1
+    }
+}
+
+// Global functions, each walked once by the verifier and not once for every state it is called
+// in. 5.10 takes only the context and numbers as arguments.
+
+/// The first eight of the `len` bytes at `at`, big-endian.
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "C" fn first_bytes(skb: *mut __sk_buff, at: u32, len: u32) -> u64 {
+    let ctx = SkBuffContext::new(skb);
     let at = at as usize;
-    let (word, seen) = if len >= 8 {
-        (ctx.load::<[u8; 8]>(at).map(u64::from_be_bytes), 8)
-    } else if len >= 4 {
-        (
-            ctx.load::<[u8; 4]>(at)
-                .map(|four| u64::from(u32::from_be_bytes(four)) << 32),
-            4,
-        )
-    } else {
-        (
-            ctx.load::<[u8; 1]>(at).map(|one| u64::from(one[0]) << 56),
-            1,
-        )
-    };
-    let Ok(word) = word else { return false };
+    if len >= 8 {
+        return ctx.load::<[u8; 8]>(at).map_or(0, u64::from_be_bytes);
+    }
+    let (mut word, mut count) = (0, 0);
+    if len & 4 != 0 {
+        let four = ctx.load::<[u8; 4]>(at).map_or(0, u32::from_be_bytes);
+        word = u64::from(four) << 32;
+        count = 4;
+    }
+    if len & 2 != 0 {
+        let two = ctx
+            .load::<[u8; 2]>(at + count)
+            .map_or(0, u16::from_be_bytes);
+        word |= u64::from(two) << (48 - 8 * count);
+        count += 2;
+    }
+    if len & 1 != 0 {
+        let one = ctx.load::<u8>(at + count).unwrap_or(0);
+        word |= u64::from(one) << (56 - 8 * count);
+    }
+    word
+}
+
+/// 1 if the first `count` bytes of `word` begin a request with one of the usual methods, as
+/// far as they go.
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "C" fn begins_usual_request(word: u64, count: u32) -> u32 {
+    if count == 0 || count > 8 {
+        return 0;
+    }
     let mut i = 0;
     while i < METHODS.len() {
         let (text, length) = METHODS[i];
-        let compared = if length < seen { length } else { seen };
+        let compared = if length < count { length } else { count };
         if (word ^ u64::from_be_bytes(*text)) >> (64 - 8 * compared) == 0 {
-            return true;
+            let target = (word >> (56 - 8 * (length & 7))) as u8;
+            return u32::from(length >= count || begins_target(target));
         }
         i += 1;
     }
-    false
+    0
 }
 
-/// True if the bytes at `at` begin an interim response, which the final one follows
-/// (RFC 9110 15.2): `HTTP/1.1 100`, but not 101.
+/// What the `len` bytes at `at` begin with, whose first are `first`.
 #[inline(always)]
-pub(crate) fn begins_interim(ctx: &SkBuffContext, at: u32) -> bool {
-    let Ok(line) = ctx.load::<[u8; 12]>(at as usize) else {
-        return false;
+pub(crate) fn begins(ctx: &SkBuffContext, first: First, at: u32, len: u32) -> Begins {
+    if first.begins_request() || (len >= LONG && begins_unusual_request(ctx.skb.skb, at) == 1) {
+        return Begins::Request;
+    }
+    if first.word == HTTP2 {
+        return Begins::Http2;
+    }
+    if first.word >> 48 == TLS {
+        return Begins::Tls;
+    }
+    Begins::Other
+}
+
+/// 1 if it begins with any other method: capital letters, a space, and what begins a target.
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "C" fn begins_unusual_request(skb: *mut __sk_buff, at: u32) -> u32 {
+    let Ok(bytes) = SkBuffContext::new(skb).load::<[u8; LONG as usize]>(at as usize) else {
+        return 0;
     };
-    line[0] == b'H' && line[8] == b' ' && line[9] == b'1' && !(line[10] == b'0' && line[11] == b'1')
+    let mut i = 0;
+    while i < LONG as usize - 1 {
+        if bytes[i] == b' ' {
+            return u32::from(i >= 3 && begins_target(bytes[i + 1]));
+        }
+        if !(bytes[i].is_ascii_uppercase() || bytes[i] == b'-') {
+            return 0;
+        }
+        i += 1;
+    }
+    0
+}
+
+/// origin-form, absolute-form or asterisk-form (RFC 9112 3.2). Of CONNECT there is no room to
+/// see it in eight bytes.
+#[inline(always)]
+fn begins_target(byte: u8) -> bool {
+    byte == b'/' || byte == b'*' || byte | 0x20 == b'h'
+}
+
+/// What kind of answer a status line announces.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Announces {
+    /// The answer itself.
+    Final,
+    /// An interim response, which the final one follows (RFC 9110 15.2).
+    Interim,
+    /// 101: what follows is not HTTP.
+    Upgrade,
+}
+
+/// What the bytes at `at` announce.
+#[inline(always)]
+pub(crate) fn announces(ctx: &SkBuffContext, at: u32) -> Announces {
+    let Ok(line) = ctx.load::<[u8; 12]>(at as usize) else {
+        return Announces::Final;
+    };
+    if line[0] != b'H' || line[8] != b' ' || line[9] != b'1' {
+        Announces::Final
+    } else if line[10] == b'0' && line[11] == b'1' {
+        Announces::Upgrade
+    } else {
+        Announces::Interim
+    }
+}
+
+/// The latest eight bytes of a stream: those of `before` as far as this packet has fewer.
+#[inline(always)]
+pub(crate) fn latest(ctx: &SkBuffContext, before: u64, place: &Place) -> u64 {
+    let end = place.at + place.len;
+    if place.len >= 8 {
+        return ctx
+            .load::<[u8; 8]>((end - 8) as usize)
+            .map_or(0, u64::from_be_bytes);
+    }
+    let few = First::read(ctx, place.at, place.len);
+    let bits = 8 * (few.count & 7);
+    // Shifting by 64 is undefined; there is at least one byte.
+    before << bits | few.word >> ((64 - bits) & 63)
 }

@@ -15,6 +15,7 @@ mod http;
 mod maps;
 mod packet;
 mod pickup;
+mod pipeline;
 mod request;
 mod response;
 mod settings;
@@ -33,14 +34,28 @@ const PASS: i32 = 1;
 /// Every packet that a socket of this host is about to receive.
 #[cgroup_skb]
 fn ingress(ctx: SkBuffContext) -> i32 {
-    let _ = request::on_ingress(&ctx);
+    let _ = request::on_ingress::<true>(&ctx);
     PASS
 }
 
 /// Every packet that a socket of this host sends.
 #[cgroup_skb]
 fn egress(ctx: SkBuffContext) -> i32 {
-    let _ = response::on_egress(&ctx);
+    let _ = response::on_egress::<true>(&ctx);
+    PASS
+}
+
+/// The same without `bpf_loop`, which came with 5.17: pipelined requests are not told apart.
+#[cgroup_skb]
+fn ingress_plain(ctx: SkBuffContext) -> i32 {
+    let _ = request::on_ingress::<false>(&ctx);
+    PASS
+}
+
+/// The same without `bpf_loop`.
+#[cgroup_skb]
+fn egress_plain(ctx: SkBuffContext) -> i32 {
+    let _ = response::on_egress::<false>(&ctx);
     PASS
 }
 

@@ -4,26 +4,27 @@ use core::mem::MaybeUninit;
 
 use aya_ebpf::programs::SkBuffContext;
 use observer_common::{
-    conn::{Conn, PROTOCOL_HTTP, PROTOCOL_OTHER, PROTOCOL_UNKNOWN},
-    event::{REQUEST, REQUEST_MORE},
-    flow::{Flow, is_after},
+    conn::{Conn, PROTOCOL_HTTP, PROTOCOL_HTTP2, PROTOCOL_OTHER, PROTOCOL_TLS, PROTOCOL_UNKNOWN},
+    event::{REQUEST, REQUEST_AHEAD, REQUEST_MORE},
+    flow::{FLAG_PIPELINED, FLAG_UPGRADED, Flow, is_after},
     loss::Counter,
 };
 
 use crate::{
     adopt,
     capture::{self, Place},
-    clock, early, http,
+    clock, early,
+    http::{self, Begins, First},
     maps::{conns, pending, ports, ring::Told, stats},
     packet::{self, Segment, Server},
-    settings,
+    pipeline, settings,
     sock::{self, CLOSE, LISTEN, NO_SOCKET, Received, Sock},
     zeroed::zeroed,
 };
 
-/// The ingress hook.
+/// The ingress hook. With `PIPELINES` it tells apart requests that do not wait for answers.
 #[inline(always)]
-pub(crate) fn on_ingress(ctx: &SkBuffContext) -> Option<()> {
+pub(crate) fn on_ingress<const PIPELINES: bool>(ctx: &SkBuffContext) -> Option<()> {
     let sock = Sock::of(ctx)?;
     let port = sock.port();
     let state = sock.state();
@@ -48,20 +49,34 @@ pub(crate) fn on_ingress(ctx: &SkBuffContext) -> Option<()> {
             None => first_met(ctx, &sock, port, &segment, cookie)?,
         }
     };
-    // SAFETY: a live element; ingress is the only writer of these fields.
-    unsafe {
-        (*conn).request.flags |= segment.flags;
-        if let Some(ack) = segment.ack {
-            (*conn).request.acknowledge(ack);
+    acknowledge(conn, &segment);
+    if segment.payload_len != 0 {
+        payload::<PIPELINES>(ctx, &sock, conn, cookie, &segment, met);
+    }
+    if segment.flags != 0 {
+        // Behind the bytes: whoever looks and finds the end must find them, too.
+        // SAFETY: a live element; ingress is the only writer of `request`.
+        unsafe { (*conn).request.end(segment.flags, clock::now()) };
+        if before_socket {
+            early::end(conn);
         }
     }
-    if segment.payload_len != 0 {
-        payload(ctx, &sock, conn, cookie, &segment, met);
-    }
-    if before_socket && segment.flags != 0 {
-        early::end(conn);
-    }
     Some(())
+}
+
+/// Takes what the client acknowledges, with a RST too; stamps when that is all that was sent.
+#[inline(always)]
+fn acknowledge(conn: *mut Conn, segment: &Segment) {
+    let Some(seq) = segment.ack else { return };
+    // SAFETY: a live element; ingress is the only writer of `ack`, and of
+    // `response.next_seq` it reads one word.
+    unsafe {
+        let sent = (&raw const (*conn).response.next_seq).read_volatile();
+        let ack = &mut (*conn).ack;
+        if ack.take(seq) && !is_after(sent, seq) {
+            ack.all_ns = clock::now();
+        }
+    }
 }
 
 /// A listener shows its port with the first packet it gets.
@@ -117,78 +132,152 @@ fn first_met(
 
 /// Counts a segment's payload; begins a turn where the client speaks again after the server.
 #[inline(always)]
-fn payload(
+fn payload<const PIPELINES: bool>(
     ctx: &SkBuffContext,
     sock: &Sock,
     conn: *mut Conn,
     cookie: u64,
     segment: &Segment,
     met: Met,
-) {
+) -> Option<()> {
     // SAFETY: a live element; ingress is the only writer of `request` and `protocol`, and
-    // of `response.turn` it reads one word.
-    let (flow, protocol, answered) = unsafe {
+    // of `response` it reads a word and a byte.
+    let (flow, protocol, answered, upgraded) = unsafe {
         let answered = (&raw const (*conn).response.turn).read_volatile() == (*conn).request.turn;
-        (&mut (*conn).request, &mut (*conn).protocol, answered)
+        let flags = (&raw const (*conn).response.flags).read_volatile();
+        (
+            &mut (*conn).request,
+            &mut (*conn).protocol,
+            answered,
+            flags & FLAG_UPGRADED != 0,
+        )
     };
-    if *protocol == PROTOCOL_OTHER {
-        return;
+    if *protocol >= PROTOCOL_OTHER || upgraded {
+        return None;
+    }
+    if PIPELINES && flow.flags & FLAG_PIPELINED != 0 {
+        return pipeline::requests::follow(ctx, conn, cookie, segment);
     }
     let new = flow.new_bytes(segment.seq, segment.payload_len);
     if new == 0 && !flow.wants_head() {
-        return;
+        return None;
     }
-    let at_boundary = answered && new != 0;
-    if at_boundary && is_after(segment.seq, flow.next_seq) {
-        if !we_missed_some(sock, flow) {
-            // It overtook the segment that begins the turn.
-            flow.note_ahead(segment.seq.wrapping_add(segment.payload_len));
-            return;
-        }
-        flow.skip_to(segment.seq);
-    }
-    let new = flow.new_bytes(segment.seq, segment.payload_len);
-    // What was seen before, at the segment's front; a hole before it is none.
-    let skip = if at_boundary {
-        segment.payload_len - new
-    } else {
-        0
-    };
-    let place = Place {
-        at: segment.payload_at + skip,
-        len: segment.payload_len - skip,
-        offset: 0,
-    };
-    let now = clock::now();
     let mut told = Told {
         cookie,
-        at_ns: now,
+        at_ns: clock::now(),
         kind: REQUEST_MORE,
         offset: 0,
     };
-    if at_boundary {
-        if http::begins_request(ctx, place.at, place.len) {
-            *protocol = PROTOCOL_HTTP;
-            flow.begin(flow.turn + 1, segment.seq.wrapping_add(skip), now);
+    let mut place = Place {
+        at: segment.payload_at,
+        len: segment.payload_len,
+        offset: 0,
+    };
+    if answered && new != 0 {
+        at_boundary(ctx, sock, &mut told, conn, flow, segment, &mut place)?;
+        let first = First::read(ctx, place.at, place.len);
+        let begins = http::begins(ctx, first, place.at, place.len);
+        if begins == Begins::Request {
+            flow.begin(flow.turn + 1, seq_of(segment, &place), told.at_ns);
+            flow.word = first.word;
             told.kind = REQUEST;
+            decide(protocol, first);
         } else if *protocol == PROTOCOL_UNKNOWN {
-            *protocol = not_a_request(flow, segment, met);
-            return;
+            *protocol = not_a_request(flow, segment, met, begins);
+            return None;
+        }
+    } else if flow.bytes < 8 && new == place.len {
+        let first = First::read(ctx, place.at, place.len).behind(flow.word, flow.bytes as u32);
+        flow.word = first.word;
+        if first.begins_request() {
+            decide(protocol, first);
+        } else if *protocol == PROTOCOL_UNKNOWN {
+            *protocol = PROTOCOL_OTHER;
+            stats::connection(PROTOCOL_OTHER);
+            return None;
         }
     }
-    let offset = segment.seq.wrapping_add(skip).wrapping_sub(flow.start_seq);
+    place.offset = seq_of(segment, &place).wrapping_sub(flow.start_seq);
+    let new = flow.new_bytes(seq_of(segment, &place), place.len);
+    let begun = told.kind == REQUEST;
+    let mut end = 0;
+    if PIPELINES && begun && cookie != NO_SOCKET && First::is_bodiless(flow.word) {
+        end = capture::head_end(ctx, place.at, place.len);
+        if end != 0 && end < place.len && pipeline::begins(ctx, conn, cookie, place.at + end) {
+            place.len = end;
+            flow.count(end, told.at_ns);
+            capture::head(ctx, told, REQUEST_MORE, conn, flow, &place, end);
+            return pipeline::requests::follow(ctx, conn, cookie, segment);
+        }
+    } else if PIPELINES
+        && !answered
+        && new == place.len
+        && flow.is_bare_head()
+        && First::is_bodiless(flow.word)
+        && cookie != NO_SOCKET
+        && pipeline::begins(ctx, conn, cookie, place.at)
+    {
+        return pipeline::requests::follow(ctx, conn, cookie, segment);
+    } else if flow.wants_head() {
+        end = capture::head_end_likely_last(ctx, place.at, place.len);
+    }
     if new != 0 {
-        flow.count(new, now);
+        flow.count(new, told.at_ns);
     }
     if flow.wants_head() {
-        capture::head(
-            ctx,
-            told,
-            REQUEST_MORE,
-            conn,
-            flow,
-            &Place { offset, ..place },
-        );
+        capture::head(ctx, told, REQUEST_MORE, conn, flow, &place, end);
+    }
+    Some(())
+}
+
+/// The place where a turn may begin; `None` if it is not in this segment.
+#[inline(always)]
+fn at_boundary(
+    ctx: &SkBuffContext,
+    sock: &Sock,
+    told: &mut Told,
+    conn: *mut Conn,
+    flow: &mut Flow,
+    segment: &Segment,
+    place: &mut Place,
+) -> Option<()> {
+    if is_after(segment.seq, flow.next_seq) {
+        if !we_missed_some(sock, flow) {
+            // It overtook the segment that begins the turn.
+            told.kind = REQUEST_AHEAD;
+            place.offset = segment.seq.wrapping_sub(flow.next_seq);
+            told.offset = place.offset;
+            flow.note_ahead(segment.seq.wrapping_add(segment.payload_len));
+            capture::ahead(ctx, told, conn, flow, place);
+            return None;
+        }
+        flow.skip_to(segment.seq);
+    }
+    // What was seen before, at the segment's front.
+    let seen = segment.payload_len - flow.new_bytes(segment.seq, segment.payload_len);
+    place.at += seen;
+    place.len -= seen;
+    if First::read(ctx, place.at, place.len).is_empty_line() {
+        place.at += 2;
+        place.len -= 2;
+        flow.skip_to(seq_of(segment, place));
+    }
+    if place.len == 0 { None } else { Some(()) }
+}
+
+#[inline(always)]
+fn seq_of(segment: &Segment, place: &Place) -> u32 {
+    segment
+        .seq
+        .wrapping_add(place.at.wrapping_sub(segment.payload_at))
+}
+
+/// It is HTTP, once so many bytes say so that no more could change it.
+#[inline(always)]
+fn decide(protocol: &mut u32, first: First) {
+    if *protocol == PROTOCOL_UNKNOWN && first.is_whole() {
+        *protocol = PROTOCOL_HTTP;
+        stats::connection(PROTOCOL_HTTP);
     }
 }
 
@@ -203,10 +292,18 @@ fn we_missed_some(sock: &Sock, flow: &Flow) -> bool {
 /// A stream that does not begin with a request is not ours; one joined in its middle may
 /// be, at its next request.
 #[inline(always)]
-fn not_a_request(flow: &mut Flow, segment: &Segment, met: Met) -> u32 {
+fn not_a_request(flow: &mut Flow, segment: &Segment, met: Met, begins: Begins) -> u32 {
     flow.skip_to(segment.seq.wrapping_add(segment.payload_len));
     match met {
-        Met::AtStart => return PROTOCOL_OTHER,
+        Met::AtStart => {
+            let protocol = match begins {
+                Begins::Tls => PROTOCOL_TLS,
+                Begins::Http2 => PROTOCOL_HTTP2,
+                Begins::Request | Begins::Other => PROTOCOL_OTHER,
+            };
+            stats::connection(protocol);
+            return protocol;
+        }
         Met::Midway => {
             stats::count(Counter::JoinedMidway);
         }

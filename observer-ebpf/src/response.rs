@@ -4,24 +4,26 @@ use core::mem::MaybeUninit;
 
 use aya_ebpf::programs::SkBuffContext;
 use observer_common::{
-    conn::{Conn, Tuple},
+    conn::{Conn, PROTOCOL_HTTP, Tuple},
     event::{RESPONSE, RESPONSE_MORE},
-    flow::{FLAG_RST, is_after},
+    flow::{FLAG_PIPELINED, FLAG_RST, FLAG_UPGRADED, is_after},
 };
 
 use crate::{
     adopt,
     capture::{self, Place},
-    clock, http,
+    clock,
+    http::{self, Announces},
     maps::{conns, pending, ports, ring::Told},
     packet::{self, Segment, Server},
+    pipeline,
     sock::{self, CLOSE, LISTEN, Sock},
     zeroed::zeroed,
 };
 
-/// The egress hook.
+/// The egress hook. With `PIPELINES` it tells apart answers that follow each other.
 #[inline(always)]
-pub(crate) fn on_egress(ctx: &SkBuffContext) -> Option<()> {
+pub(crate) fn on_egress<const PIPELINES: bool>(ctx: &SkBuffContext) -> Option<()> {
     let sock = Sock::of(ctx)?;
     let port = sock.port();
     if !ports::watched(port) {
@@ -42,11 +44,13 @@ pub(crate) fn on_egress(ctx: &SkBuffContext) -> Option<()> {
         None => return None,
     };
     if segment.payload_len != 0 {
-        payload(ctx, conn, cookie, &segment);
+        payload::<PIPELINES>(ctx, conn, cookie, &segment);
     }
-    // Behind the bytes: whoever looks and finds the end must find them, too.
-    // SAFETY: a live element; egress is the only writer of `response`.
-    unsafe { (*conn).response.flags |= segment.flags };
+    if segment.flags != 0 {
+        // Behind the bytes: whoever looks and finds the end must find them, too.
+        // SAFETY: a live element; egress is the only writer of `response`.
+        unsafe { (*conn).response.end(segment.flags, clock::now()) };
+    }
     Some(())
 }
 
@@ -64,24 +68,31 @@ fn adopted(ctx: &SkBuffContext, cookie: u64, segment: &Segment) -> Option<*mut C
 fn aborted(ctx: &SkBuffContext) -> Option<()> {
     let conn = conns::get(sock::cookie(ctx))?;
     // SAFETY: a live element; egress is the only writer of `response`.
-    unsafe { (*conn).response.flags |= FLAG_RST };
+    unsafe { (*conn).response.end(FLAG_RST, clock::now()) };
     Some(())
 }
 
 /// Counts a segment's payload; the first of a turn is an event.
 #[inline(always)]
-fn payload(ctx: &SkBuffContext, conn: *mut Conn, cookie: u64, segment: &Segment) {
-    // SAFETY: a live element; egress is the only writer of `response`, and of
-    // `request.turn` and `request.ack` it reads a word each.
-    let (flow, turn, acknowledged) = unsafe {
+fn payload<const PIPELINES: bool>(
+    ctx: &SkBuffContext,
+    conn: *mut Conn,
+    cookie: u64,
+    segment: &Segment,
+) -> Option<()> {
+    // SAFETY: a live element; egress is the only writer of `response`, and of `request`,
+    // `protocol` and `ack` it reads words.
+    let (flow, turn, flags, protocol, acknowledged) = unsafe {
         (
             &mut (*conn).response,
             (&raw const (*conn).request.turn).read_volatile(),
-            (&raw const (*conn).request.ack).read_volatile(),
+            (&raw const (*conn).request.flags).read_volatile(),
+            (&raw const (*conn).protocol).read_volatile(),
+            (&raw const (*conn).ack.seq).read_volatile(),
         )
     };
-    if turn == 0 {
-        return;
+    if turn == 0 || protocol != PROTOCOL_HTTP {
+        return None;
     }
     if flow.turn == 0 {
         // What the client has acknowledged is an answer from before our time, sent again.
@@ -93,16 +104,25 @@ fn payload(ctx: &SkBuffContext, conn: *mut Conn, cookie: u64, segment: &Segment)
     }
     let new = flow.new_bytes(segment.seq, segment.payload_len);
     if new == 0 {
-        return;
+        return None;
+    }
+    let now = clock::sent(ctx);
+    if PIPELINES && flags & FLAG_PIPELINED != 0 {
+        return pipeline::responses::follow(ctx, conn, cookie, segment, now);
     }
     let skip = segment.payload_len.saturating_sub(new);
-    let now = clock::sent(ctx);
     let first = flow.turn != turn;
     if first {
         flow.begin(turn, segment.seq.wrapping_add(skip), now);
     }
     let offset = segment.seq.wrapping_add(skip).wrapping_sub(flow.start_seq);
+    let place = Place {
+        at: segment.payload_at + skip,
+        len: segment.payload_len - skip,
+        offset,
+    };
     flow.count(new, now);
+    flow.word = http::latest(ctx, flow.word, &place);
     if flow.wants_head() {
         let kind = if first { RESPONSE } else { RESPONSE_MORE };
         let told = Told {
@@ -111,15 +131,15 @@ fn payload(ctx: &SkBuffContext, conn: *mut Conn, cookie: u64, segment: &Segment)
             kind,
             offset,
         };
-        let place = Place {
-            at: segment.payload_at + skip,
-            len: segment.payload_len - skip,
-            offset,
-        };
-        let at = place.at;
-        capture::head(ctx, told, RESPONSE_MORE, conn, flow, &place);
-        if http::begins_interim(ctx, at) {
+        let announces = http::announces(ctx, place.at);
+        if announces == Announces::Upgrade {
+            flow.flags |= FLAG_UPGRADED;
+        }
+        let end = capture::head_end_likely_last(ctx, place.at, place.len);
+        capture::head(ctx, told, RESPONSE_MORE, conn, flow, &place, end);
+        if announces == Announces::Interim {
             flow.head_done = 0;
         }
     }
+    Some(())
 }

@@ -12,9 +12,15 @@ use crate::{
     clock::monotonic_ns,
     health::Health,
     http::ScrapeRequest,
-    kernel::Kernel,
+    kernel::{Hook, Kernel},
     metrics::Metrics,
-    model::{event::Event, fact::Fact, loss::Loss, track::Tracker},
+    model::{
+        event::Event,
+        fact::Fact,
+        loss::Loss,
+        protocol::Protocol,
+        track::{Live, Tracker},
+    },
 };
 
 /// Between drains: the ring holds many times what arrives in this time, and nobody is woken.
@@ -108,7 +114,7 @@ impl Observer {
     fn look(&mut self) {
         self.follow(true);
         self.record();
-        self.metrics.http.set_in_flight(&self.tracker.in_flight());
+        self.metrics.http.set_live(&self.live());
         for (counter, loss) in [
             (Counter::RingFull, Loss::RingFull),
             (Counter::TableFull, Loss::TableFull),
@@ -120,7 +126,22 @@ impl Observer {
                 .observer
                 .kernel_lost(loss, self.kernel.count(counter));
         }
+        for protocol in Protocol::ALL {
+            self.metrics
+                .observer
+                .connections(protocol, self.kernel.connections(protocol.wire()));
+        }
         self.kernel.flush_diagnostics();
+    }
+
+    /// Without the hook that tells who takes requests up, nobody is said to wait.
+    fn live(&self) -> Live {
+        let mut live = self.tracker.live();
+        let mut probes = self.kernel.probes().iter();
+        if !probes.any(|probe| probe.hook == Hook::Recv && probe.attached.is_ok()) {
+            live.waiting = Live::default().waiting;
+        }
+        live
     }
 
     fn sweep(&mut self) {

@@ -2,6 +2,7 @@
 
 pub(crate) mod conns;
 pub(crate) mod pending;
+pub(crate) mod pipes;
 pub(crate) mod ports;
 pub(crate) mod ring;
 pub(crate) mod stats;

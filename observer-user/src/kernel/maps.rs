@@ -7,7 +7,7 @@ use aya::{
 };
 use observer_common::{
     conn::{Conn, Tuple},
-    loss::Counter,
+    pipe::Pipe,
 };
 
 /// A wire type as a map's key or value.
@@ -21,6 +21,7 @@ unsafe impl<T: bytemuck::Pod> aya::Pod for Wire<T> {}
 pub(super) struct Maps {
     pub(super) events: RingBuf<MapData>,
     conns: HashMap<MapData, u64, Wire<Conn>>,
+    pipes: HashMap<MapData, u64, Wire<Pipe>>,
     pending: HashMap<MapData, Wire<Tuple>, Wire<Conn>>,
     ports: Array<MapData, u8>,
     stats: PerCpuArray<MapData, u64>,
@@ -36,6 +37,7 @@ impl Maps {
         Ok(Self {
             events: map("EVENTS")?.try_into().context("map EVENTS")?,
             conns: map("CONNS")?.try_into().context("map CONNS")?,
+            pipes: map("PIPES")?.try_into().context("map PIPES")?,
             pending: map("PENDING")?.try_into().context("map PENDING")?,
             ports: map("PORTS")?.try_into().context("map PORTS")?,
             stats: map("STATS")?.try_into().context("map STATS")?,
@@ -58,6 +60,7 @@ impl Maps {
     pub(super) fn forget_conn(&mut self, cookie: u64) {
         // Absent is what was wanted.
         let _ = self.conns.remove(&cookie);
+        let _ = self.pipes.remove(&cookie);
     }
 
     /// Forgets early data that no socket claimed in time.
@@ -80,9 +83,9 @@ impl Maps {
             .with_context(|| format!("watch port {port}"))
     }
 
-    pub(super) fn count(&self, counter: Counter) -> u64 {
+    pub(super) fn count(&self, slot: u32) -> u64 {
         self.stats
-            .get(&counter.slot(), 0)
+            .get(&slot, 0)
             .map_or(0, |values| values.iter().sum())
     }
 }

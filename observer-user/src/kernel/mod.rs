@@ -24,6 +24,7 @@ use observer_common::{
     limits::{CLOSED_NS, EARLY_DATA_NS, IDLE_NS, RING_BYTES},
     loss::Counter,
     port,
+    stats::protocol_slot,
 };
 use tokio::io::{Interest, unix::AsyncFd};
 
@@ -119,7 +120,12 @@ impl Kernel {
 
     /// One of the programs' own counts, over all CPUs.
     pub fn count(&self, counter: Counter) -> u64 {
-        self.maps.count(counter)
+        self.maps.count(counter.slot())
+    }
+
+    /// How many connections began with this protocol (one of `PROTOCOL_*`), over all CPUs.
+    pub fn connections(&self, protocol: u32) -> u64 {
+        self.maps.count(protocol_slot(protocol))
     }
 
     /// What is attached, and what is not and why.

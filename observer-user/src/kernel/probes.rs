@@ -63,17 +63,7 @@ pub(super) fn attach(
     types: Result<KernelTypes>,
     records: Result<TcpEvent>,
 ) -> Result<Vec<Probe>> {
-    let mut probes = Vec::new();
-    for (hook, direction) in [
-        (Hook::Ingress, CgroupSkbAttachType::Ingress),
-        (Hook::Egress, CgroupSkbAttachType::Egress),
-    ] {
-        packet_hook(programs, hook.name(), cgroup, direction)?;
-        probes.push(Probe {
-            hook,
-            attached: Ok(hook.name()),
-        });
-    }
+    let mut probes = packet_hooks(programs, cgroup)?;
     for tracepoint in &TRACEPOINTS {
         probes.push(Probe {
             hook: tracepoint.hook,
@@ -105,20 +95,54 @@ fn verified_instructions(programs: &Ebpf, name: &str) -> Option<u32> {
         .verified_instruction_count()
 }
 
-fn packet_hook(
-    programs: &mut Ebpf,
-    name: &str,
-    cgroup: &impl AsFd,
-    direction: CgroupSkbAttachType,
-) -> Result<()> {
-    let program: &mut CgroupSkb = program(programs, name)?;
-    program.load().map_err(brief).with_context(|| {
-        format!("load cgroup_skb/{name} (it needs Linux 5.10 with CONFIG_CGROUP_BPF)")
-    })?;
-    // A bpf_link is always one of many; AllowMultiple on top of it is refused.
-    program
-        .attach(cgroup.as_fd(), direction, CgroupAttachMode::Single)
-        .with_context(|| format!("attach cgroup_skb/{name} to the root cgroup"))?;
+/// A packet hook with its programs: one that tells pipelined requests apart, and one for
+/// kernels without `bpf_loop` (before 5.17).
+const PACKET_HOOKS: [(Hook, [&str; 2], CgroupSkbAttachType); 2] = [
+    (
+        Hook::Ingress,
+        ["ingress", "ingress_plain"],
+        CgroupSkbAttachType::Ingress,
+    ),
+    (
+        Hook::Egress,
+        ["egress", "egress_plain"],
+        CgroupSkbAttachType::Egress,
+    ),
+];
+
+/// Both of one kind: what one direction finds pipelined, the other has to follow.
+fn packet_hooks(programs: &mut Ebpf, cgroup: &impl AsFd) -> Result<Vec<Probe>> {
+    let mut kind = 0;
+    if let Err(error) = load_packet_hooks(programs, kind) {
+        tracing::info!("pipelined requests are counted, not told apart: {error:#}");
+        kind = 1;
+        load_packet_hooks(programs, kind)?;
+    }
+    let mut probes = Vec::new();
+    for (hook, names, direction) in PACKET_HOOKS {
+        let program: &mut CgroupSkb = program(programs, names[kind])?;
+        // A bpf_link is always one of many; AllowMultiple on top of it is refused.
+        program
+            .attach(cgroup.as_fd(), direction, CgroupAttachMode::Single)
+            .with_context(|| format!("attach cgroup_skb/{} to the root cgroup", hook.name()))?;
+        probes.push(Probe {
+            hook,
+            attached: Ok(names[kind]),
+        });
+    }
+    Ok(probes)
+}
+
+fn load_packet_hooks(programs: &mut Ebpf, kind: usize) -> Result<()> {
+    for (hook, names, _) in PACKET_HOOKS {
+        let program: &mut CgroupSkb = program(programs, names[kind])?;
+        program.load().map_err(brief).with_context(|| {
+            format!(
+                "load cgroup_skb/{} (it needs Linux 5.10 with CONFIG_CGROUP_BPF)",
+                hook.name()
+            )
+        })?;
+    }
     Ok(())
 }
 

@@ -35,19 +35,10 @@ impl Metrics {
 
     /// Counts a fact.
     pub fn record(&mut self, fact: &Fact) {
-        match fact {
-            Fact::Begun { .. } | Fact::Answered { .. } => {}
-            Fact::Ended {
-                asked,
-                status,
-                duration_ns,
-                ..
-            } => {
-                self.http
-                    .ended(asked.class.endpoint, asked.method, *status, *duration_ns);
-            }
-            Fact::Lost(loss) => self.observer.lost(*loss, 1),
+        if let Fact::Lost(loss) | Fact::Dropped { loss, .. } = fact {
+            self.observer.lost(*loss, 1);
         }
+        self.http.record(fact);
     }
 }
 

@@ -8,7 +8,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::model::{event::Kind, loss::Loss};
+use crate::model::{event::Kind, loss::Loss, protocol::Protocol};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ByKind {
@@ -26,6 +26,11 @@ struct ByProbe {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByProtocol {
+    protocol: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Build {
     version: &'static str,
 }
@@ -35,6 +40,8 @@ pub struct ObserverMetrics {
     events: HashMap<Kind, Counter>,
     lost: HashMap<Loss, Counter>,
     probes: Family<ByProbe, Gauge>,
+    /// With the kernel side's total that is counted already.
+    connections: HashMap<Protocol, (Counter, u64)>,
     /// What was counted of a reason that the kernel side counts by itself.
     kernel_lost: HashMap<Loss, u64>,
 }
@@ -45,6 +52,7 @@ impl ObserverMetrics {
         let events = Family::<ByKind, Counter>::default();
         let lost = Family::<ByReason, Counter>::default();
         let probes = Family::<ByProbe, Gauge>::default();
+        let connections = Family::<ByProtocol, Counter>::default();
         let build = Family::<Build, Gauge>::default();
         registry.register(
             "events",
@@ -60,6 +68,12 @@ impl ObserverMetrics {
             "probe_attached",
             "1 if the hook is attached",
             probes.clone(),
+        );
+        registry.register(
+            "connections",
+            "Connections to watched ports by what their first bytes were; of others than http no \
+             byte is read further",
+            connections.clone(),
         );
         registry.register("build_info", "1; the version is a label", build.clone());
         build
@@ -81,7 +95,14 @@ impl ObserverMetrics {
                 }),
             )
         };
+        let by_protocol = |protocol: Protocol| {
+            let label = ByProtocol {
+                protocol: protocol.name(),
+            };
+            (protocol, (connections.get_or_create_owned(&label), 0))
+        };
         Self {
+            connections: Protocol::ALL.map(by_protocol).into(),
             events: Kind::ALL.map(by_kind).into(),
             lost: Loss::ALL.map(by_reason).into(),
             probes,
@@ -109,6 +130,14 @@ impl ObserverMetrics {
         let new = total.saturating_sub(*counted);
         *counted += new;
         self.lost(loss, new);
+    }
+
+    /// The kernel side's own total of connections with this protocol.
+    pub fn connections(&mut self, protocol: Protocol, total: u64) {
+        if let Some((counter, counted)) = self.connections.get_mut(&protocol) {
+            counter.inc_by(total.saturating_sub(*counted));
+            *counted = total.max(*counted);
+        }
     }
 
     /// Whether a hook is attached.

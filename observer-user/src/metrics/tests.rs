@@ -1,8 +1,11 @@
 //! What a scrape says, without a kernel and without a socket.
 
+use observer_common::conn::Tuple;
+
 use super::*;
 use crate::model::{
-    classify::{Access, Classifier, Proto, Subject},
+    classify::{Access, Class, Classifier, Proto, Subject},
+    fact::{Asked, ExchangeId, Outcome, Phases, Side},
     http::{Method, Status},
     loss::Loss,
 };
@@ -15,6 +18,32 @@ fn scrape(use_it: impl FnOnce(&mut Metrics, &Classifier)) -> String {
     encode(&registry).expect("a String takes everything")
 }
 
+/// A GET that took 30 ms: 1 in the queue, 2 arriving, 7 handled, 20 being sent.
+fn ended(class: Class, code: u16) -> Fact {
+    Fact::Ended {
+        id: ExchangeId { cookie: 1, turn: 1 },
+        asked: asked(class),
+        status: Status::new(code),
+        phases: Phases {
+            queue: Some(1_000_000),
+            receive: 2_000_000,
+            handle: 7_000_000,
+            transfer: Some(20_000_000),
+        },
+        response_bytes: 0,
+        outcome: Outcome::Aborted(Side::Client),
+    }
+}
+
+fn asked(class: Class) -> Asked {
+    Asked {
+        tuple: Tuple::default(),
+        method: Method::Get,
+        class,
+        begun_ns: 0,
+    }
+}
+
 #[test]
 fn a_request_is_one_count_and_one_observation() {
     let text = scrape(|metrics, classifier| {
@@ -23,16 +52,21 @@ fn a_request_is_one_count_and_one_observation() {
             access: Access::Read,
             target: b"/images/a.raw",
         };
-        let endpoint = classifier.classify(subject).endpoint;
-        metrics
-            .http
-            .ended(endpoint, Method::Get, Status::new(200), 30_000_000);
+        let class = classifier.classify(subject);
+        metrics.record(&ended(class, 200));
     });
     for line in [
         "http_requests_total{endpoint=\"image\",method=\"GET\",status=\"200\"} 1",
         "http_request_duration_seconds_bucket{le=\"0.025\",endpoint=\"image\"} 0",
         "http_request_duration_seconds_bucket{le=\"0.05\",endpoint=\"image\"} 1",
         "http_request_duration_seconds_count{endpoint=\"image\"} 1",
+        "http_request_phase_seconds_sum{endpoint=\"image\",phase=\"queue\"} 0.001",
+        "http_request_phase_seconds_sum{endpoint=\"image\",phase=\"receive\"} 0.002",
+        "http_request_phase_seconds_sum{endpoint=\"image\",phase=\"handle\"} 0.007",
+        "http_request_phase_seconds_sum{endpoint=\"image\",phase=\"transfer\"} 0.02",
+        "http_request_phase_seconds_count{endpoint=\"image\",phase=\"drain\"} 0",
+        "http_requests_aborted_total{endpoint=\"image\",side=\"client\"} 1",
+        "http_requests_aborted_total{endpoint=\"image\",side=\"server\"} 0",
     ] {
         assert!(text.lines().any(|found| found == line), "{line}\n{text}");
     }
@@ -58,13 +92,16 @@ fn expected_series_exist_from_the_start() {
 #[test]
 fn unregistered_statuses_share_their_class() {
     let text = scrape(|metrics, classifier| {
+        let class = classifier.classify(Subject {
+            proto: Proto::Http,
+            access: Access::Read,
+            target: b"/images/a.raw",
+        });
         for code in [452, 453, 499] {
-            metrics
-                .http
-                .ended(classifier.other(), Method::Get, Status::new(code), 0);
+            metrics.record(&ended(class, code));
         }
     });
-    let line = "http_requests_total{endpoint=\"other\",method=\"GET\",status=\"4xx\"} 3";
+    let line = "http_requests_total{endpoint=\"image\",method=\"GET\",status=\"4xx\"} 3";
     assert!(text.lines().any(|found| found == line), "{text}");
 }
 

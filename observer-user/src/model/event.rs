@@ -17,17 +17,20 @@ pub enum Kind {
     Adopted,
     /// The socket is gone.
     Closed,
+    /// Part of a request's head that overtook its first bytes.
+    RequestAhead,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Request,
         Self::RequestMore,
         Self::Response,
         Self::ResponseMore,
         Self::Adopted,
         Self::Closed,
+        Self::RequestAhead,
     ];
 
     /// The label value.
@@ -39,6 +42,7 @@ impl Kind {
             Self::ResponseMore => "response_more",
             Self::Adopted => "adopted",
             Self::Closed => "closed",
+            Self::RequestAhead => "request_ahead",
         }
     }
 }
@@ -65,6 +69,7 @@ impl<'a> Event<'a> {
             wire::RESPONSE_MORE => Kind::ResponseMore,
             wire::ADOPTED => Kind::Adopted,
             wire::CLOSED => Kind::Closed,
+            wire::REQUEST_AHEAD => Kind::RequestAhead,
             _ => return None,
         };
         Some(Self { kind, header, data })
@@ -77,7 +82,7 @@ mod tests {
 
     #[test]
     fn an_unknown_kind_is_none_of_ours() {
-        for kind in [0, wire::CLOSED + 1, u8::MAX] {
+        for kind in [0, wire::REQUEST_AHEAD + 1, u8::MAX] {
             let header = Header {
                 kind,
                 ..Header::default()

@@ -30,15 +30,60 @@ pub struct Asked {
     pub begun_ns: u64,
 }
 
+/// Who cut an exchange short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// The client closed or reset first.
+    Client,
+    /// The server did, or closed without an answer.
+    Server,
+    /// Neither: the connection was given up.
+    Timeout,
+}
+
+impl Side {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Client, Self::Server, Self::Timeout];
+
+    /// The label value.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Server => "server",
+            Self::Timeout => "timeout",
+        }
+    }
+}
+
 /// How an exchange ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// With the response's last byte sent.
     Complete,
-    /// Cut short by the client.
-    AbortedByClient,
-    /// Cut short by the server, or closed without an answer.
-    AbortedByServer,
+    /// Cut short.
+    Aborted(Side),
+}
+
+/// Where the time of an exchange went, in nanoseconds: spans that do not overlap, and whose
+/// sum is the duration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Phases {
+    /// The head was there and no process had taken it up; `None` if that is not known, and
+    /// then part of `handle`.
+    pub queue: Option<u64>,
+    /// The request was arriving.
+    pub receive: u64,
+    /// The server was at work.
+    pub handle: u64,
+    /// The response was being sent; `None` without one.
+    pub transfer: Option<u64>,
+}
+
+impl Phases {
+    /// Their sum: first request byte to last response byte sent, or until somebody gave up.
+    pub fn duration(&self) -> u64 {
+        self.queue.unwrap_or(0) + self.receive + self.handle + self.transfer.unwrap_or(0)
+    }
 }
 
 /// A fact.
@@ -60,6 +105,17 @@ pub enum Fact {
         /// First byte of the response, `CLOCK_MONOTONIC` nanoseconds.
         at_ns: u64,
     },
+    /// Payload behind the heads was acknowledged by who it was for, each byte once.
+    Moved {
+        /// Which exchange.
+        id: ExchangeId,
+        /// What was asked.
+        asked: Asked,
+        /// To the server.
+        request_bytes: u64,
+        /// To the client.
+        response_bytes: u64,
+    },
     /// The exchange is over.
     Ended {
         /// Which exchange.
@@ -68,13 +124,49 @@ pub enum Fact {
         asked: Asked,
         /// The status, if a status line was sent.
         status: Option<Status>,
-        /// First request byte to last response byte sent, nanoseconds.
-        duration_ns: u64,
+        /// Where its time went.
+        phases: Phases,
         /// Bytes of the response, head included.
         response_bytes: u64,
         /// How it ended.
         outcome: Outcome,
     },
-    /// Something is not in the numbers.
+    /// The exchange became a stream at its head: it has no duration.
+    Streaming {
+        /// Which exchange.
+        id: ExchangeId,
+        /// What was asked.
+        asked: Asked,
+        /// The status.
+        status: Status,
+    },
+    /// The client has acknowledged the whole response of an exchange that ended complete.
+    Delivered {
+        /// What was asked.
+        asked: Asked,
+        /// Last byte sent to its acknowledgement, nanoseconds, where that is known.
+        drain_ns: Option<u64>,
+    },
+    /// It never did: what ended complete for the server was cut short.
+    Undelivered {
+        /// What was asked.
+        asked: Asked,
+        /// By whom.
+        side: Side,
+    },
+    /// A request behind a response that closed the connection: never served, and no request
+    /// for anybody.
+    Discarded {
+        /// What was asked.
+        asked: Asked,
+    },
+    /// An exchange that was begun is not in the numbers.
+    Dropped {
+        /// What was asked.
+        asked: Asked,
+        /// Why.
+        loss: Loss,
+    },
+    /// Something else is not in the numbers, or not all of it.
     Lost(Loss),
 }

@@ -8,4 +8,5 @@ pub mod event;
 pub mod fact;
 pub mod http;
 pub mod loss;
+pub mod protocol;
 pub mod track;

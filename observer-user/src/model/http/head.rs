@@ -32,6 +32,8 @@ pub struct RequestHead<'a> {
     pub target: &'a [u8],
     /// The length of its body, if it is known beforehand.
     pub body: Option<u64>,
+    /// CONNECT: a 2xx makes a tunnel of the connection.
+    pub connects: bool,
 }
 
 /// What a response head says.
@@ -41,6 +43,10 @@ pub struct ResponseHead {
     pub status: Status,
     /// Where the body ends.
     pub framing: Framing,
+    /// True for what goes on for as long as somebody listens: server-sent events, and 101.
+    pub streams: bool,
+    /// True if the connection ends behind it.
+    pub closes: bool,
 }
 
 /// Where a response's body ends.
@@ -60,33 +66,23 @@ pub fn read_request(bytes: &[u8]) -> Read<RequestHead<'_>> {
     let mut request = httparse::Request::new(&mut fields);
     let parsed = request.parse(bytes);
     let line = match (request.method, request.path, request.version) {
-        (Some(method), Some(target), Some(_)) => Some((Method::parse(method), target.as_bytes())),
+        (Some(method), Some(target), Some(_)) => Some(RequestHead {
+            method: Method::parse(method),
+            target: target.as_bytes(),
+            body: None,
+            connects: method == "CONNECT",
+        }),
         _ => None,
     };
     match (parsed, line) {
-        (Ok(httparse::Status::Complete(len)), Some((method, target))) => {
+        (Ok(httparse::Status::Complete(len)), Some(line)) => {
             let body = request_body(request.headers);
-            Read::Whole(
-                RequestHead {
-                    method,
-                    target,
-                    body,
-                },
-                len,
-            )
+            Read::Whole(RequestHead { body, ..line }, len)
         }
-        (Ok(httparse::Status::Partial), Some((method, target))) => Read::FirstLine(RequestHead {
-            method,
-            target,
-            body: None,
-        }),
+        (Ok(httparse::Status::Partial), Some(line)) => Read::FirstLine(line),
         (Ok(_), None) => Read::Incomplete,
         // The request line is good, so it is a request; the server may refuse it.
-        (Err(_), Some((method, target))) => Read::Broken(RequestHead {
-            method,
-            target,
-            body: None,
-        }),
+        (Err(_), Some(line)) => Read::Broken(line),
         (Err(_), None) => Read::Malformed,
     }
 }
@@ -105,17 +101,46 @@ pub fn read_response(bytes: &[u8], asked: Method) -> Read<ResponseHead> {
     let unframed = |status| ResponseHead {
         status,
         framing: Framing::Close,
+        streams: false,
+        closes: true,
     };
     match (parsed, status) {
         (Ok(httparse::Status::Complete(len)), Some(status)) => {
-            let framing = response_framing(asked, status, response.headers);
-            Read::Whole(ResponseHead { status, framing }, len)
+            let version = response.version.unwrap_or_default();
+            Read::Whole(whole(asked, status, version, response.headers), len)
         }
         (Ok(httparse::Status::Partial), Some(status)) => Read::FirstLine(unframed(status)),
         (Ok(httparse::Status::Partial), None) => Read::Incomplete,
         (Err(_), Some(status)) => Read::Broken(unframed(status)),
         (Ok(httparse::Status::Complete(_)) | Err(_), None) => Read::Malformed,
     }
+}
+
+fn whole(asked: Method, status: Status, version: u8, fields: &[Header<'_>]) -> ResponseHead {
+    let framing = response_framing(asked, status, fields);
+    let connection = |option: &[u8]| {
+        named(fields, "connection")
+            .flat_map(|value| value.split(|byte| *byte == b','))
+            .any(|found| found.trim_ascii().eq_ignore_ascii_case(option))
+    };
+    ResponseHead {
+        status,
+        framing,
+        streams: status.is_upgrade() || (asked != Method::Head && is_event_stream(fields)),
+        closes: framing == Framing::Close
+            || connection(b"close")
+            || (version == 0 && !connection(b"keep-alive")),
+    }
+}
+
+/// Server-sent events (WHATWG HTML 9.2.5): its media type, with or without parameters.
+fn is_event_stream(fields: &[Header<'_>]) -> bool {
+    named(fields, "content-type").any(|value| {
+        let media_type = value.split(|byte| *byte == b';').next().unwrap_or_default();
+        media_type
+            .trim_ascii()
+            .eq_ignore_ascii_case(b"text/event-stream")
+    })
 }
 
 fn response_framing(asked: Method, status: Status, fields: &[Header<'_>]) -> Framing {
@@ -250,6 +275,7 @@ mod tests {
                     method: Method::Get,
                     target: b"/boot/x",
                     body: None,
+                    connects: false,
                 };
                 assert_eq!(read, Read::FirstLine(head), "{end}");
             }

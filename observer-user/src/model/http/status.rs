@@ -25,7 +25,17 @@ impl Status {
 
     /// True for 1xx, which the final status follows; 101 is final.
     pub fn is_interim(self) -> bool {
-        self.0 < 200 && self.0 != 101
+        self.0 < 200 && !self.is_upgrade()
+    }
+
+    /// True for 101: the connection speaks another protocol from now on.
+    pub fn is_upgrade(self) -> bool {
+        self.0 == 101
+    }
+
+    /// True for 2xx.
+    pub fn is_success(self) -> bool {
+        self.0 / 100 == 2
     }
 
     /// True if the response has no body, whatever its fields say (RFC 9110 6.4.1).

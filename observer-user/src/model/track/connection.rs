@@ -1,22 +1,40 @@
-//! A connection: one exchange after the other.
+//! A connection: one exchange after the other, or, where requests do not wait for the answers,
+//! several at once.
 
-use observer_common::conn::Conn;
+use std::collections::VecDeque;
+
+use observer_common::{
+    conn::{Conn, PROTOCOL_OTHER},
+    limits::HEAD_MAX,
+    pipe::OUTSTANDING,
+};
 
 use super::exchange::Exchange;
 use crate::model::{
-    classify::{Classifier, Endpoint},
+    classify::Classifier,
     event::Event,
     fact::{ExchangeId, Fact, Outcome},
     loss::Loss,
 };
 
+/// Exchanges kept at most: those under way, and as many whose last acknowledgement is awaited.
+const EXCHANGES: usize = 2 * OUTSTANDING as usize;
+
 /// A live connection.
 #[derive(Debug, Default)]
 pub(super) struct Connection {
-    exchange: Option<Exchange>,
+    /// Oldest first.
+    exchanges: VecDeque<Exchange>,
     last_ns: u64,
-    /// Its requests do not wait for their answers: not followed any further.
-    pipelined: bool,
+    /// An answer said that the connection ends behind it.
+    closes: bool,
+    /// The latest turn whose answer ended, and after how many bytes.
+    ended: Option<(u32, u64)>,
+    /// Its requests do not wait for their answers and cannot be told apart: not followed any
+    /// further.
+    opaque: bool,
+    /// Pieces of the next request's head that overtook its first bytes, with their offsets.
+    ahead: Vec<(u32, Vec<u8>)>,
 }
 
 impl Connection {
@@ -24,18 +42,27 @@ impl Connection {
         self.last_ns
     }
 
-    /// The endpoint of the exchange in flight.
-    pub(super) fn in_flight(&self) -> Option<Endpoint> {
-        self.exchange.as_ref().and_then(Exchange::endpoint)
+    pub(super) fn exchanges(&self) -> impl Iterator<Item = &Exchange> {
+        self.exchanges.iter()
     }
 
     pub(super) fn adopted(&mut self, cookie: u64) {
-        if let Some(exchange) = &mut self.exchange {
+        for exchange in &mut self.exchanges {
             exchange.adopted(cookie);
         }
     }
 
-    /// A new turn ends the one before.
+    /// True while a response is being sent or waited for.
+    pub(super) fn is_in_flight(&self) -> bool {
+        self.exchanges.iter().any(Exchange::is_in_flight)
+    }
+
+    /// True while something of it may still change.
+    pub(super) fn is_busy(&self) -> bool {
+        !self.exchanges.is_empty()
+    }
+
+    /// A new turn ends the one before, if it had to wait for it.
     pub(super) fn on_request(
         &mut self,
         event: &Event<'_>,
@@ -43,27 +70,53 @@ impl Connection {
         facts: &mut Vec<Fact>,
     ) {
         let conn = &event.header.conn;
-        if let Some(former) = self.exchange.take() {
-            if former.has_a_gap(conn) {
-                facts.push(Fact::Lost(Loss::Swept));
-            } else if former.is_short(conn) {
-                // The client did not wait for the end: what follows cannot be told apart.
-                self.pipelined = true;
-                facts.push(Fact::Lost(Loss::PipelinedOpaque));
-            } else {
-                former.end(conn, event.header.at_ns, Outcome::Complete, facts);
-            }
+        self.on_progress(conn, event.header.at_ns, facts);
+        if !conn.is_pipelined() {
+            self.end_former(conn, event.header.at_ns, facts);
         }
-        if self.pipelined {
+        if self.opaque {
             facts.push(Fact::Lost(Loss::PipelinedOpaque));
             return;
+        }
+        if self.exchanges.len() >= EXCHANGES
+            && let Some(oldest) = self.exchanges.pop_front()
+        {
+            oldest.drop_out(Loss::Swept, facts);
         }
         let id = ExchangeId {
             cookie: event.header.cookie,
             turn: conn.request.turn,
         };
-        self.exchange = Some(Exchange::new(id));
+        self.exchanges
+            .push_back(Exchange::new(id, conn.request.first_ns));
         self.on_request_more(event, classifier, facts);
+        for (offset, data) in std::mem::take(&mut self.ahead) {
+            let data = data.as_slice();
+            let mut event = Event { data, ..*event };
+            event.header.offset = offset;
+            self.on_request_more(&event, classifier, facts);
+        }
+    }
+
+    /// The client asks again: what it had asked before is over.
+    fn end_former(&mut self, conn: &Conn, now_ns: u64, facts: &mut Vec<Fact>) {
+        for former in &mut self.exchanges {
+            if former.is_draining() {
+                continue;
+            }
+            if former.has_a_gap(conn) {
+                former.drop_out(Loss::Swept, facts);
+            } else if former.is_short(conn) {
+                // The client did not wait for the end: what follows cannot be told apart.
+                self.opaque = true;
+                former.drop_out(Loss::PipelinedOpaque, facts);
+            } else {
+                former.end(conn, now_ns, Outcome::Complete, facts);
+                former.on_progress(conn, now_ns, facts);
+            }
+        }
+        self.exchanges
+            .retain(|former| former.is_draining() && !former.is_delivered(conn, facts));
     }
 
     pub(super) fn on_request_more(
@@ -74,82 +127,135 @@ impl Connection {
     ) {
         self.last_ns = event.header.at_ns;
         let conn = &event.header.conn;
-        let Some(exchange) = self
-            .exchange
-            .as_mut()
-            .filter(|known| known.turn() == conn.request.turn)
-        else {
+        let Some(at) = self.find(conn.request.turn) else {
             return;
         };
-        if !exchange.on_request_piece(event, classifier, facts) {
-            facts.push(Fact::Lost(Loss::Undecodable));
-            self.exchange = None;
+        let good = self
+            .exchanges
+            .get_mut(at)
+            .is_some_and(|exchange| exchange.on_request_piece(event, classifier, facts));
+        if !good && let Some(exchange) = self.exchanges.remove(at) {
+            exchange.drop_out(Loss::Undecodable, facts);
             return;
         }
-        self.refuse_pipelined(conn, facts);
+        self.refuse_opaque(conn, facts);
     }
 
-    /// Returns true if the exchange was answered and goes on.
-    pub(super) fn on_response(&mut self, event: &Event<'_>, facts: &mut Vec<Fact>) -> bool {
+    /// Bytes of the next turn's request came before its first ones.
+    pub(super) fn on_request_ahead(&mut self, event: &Event<'_>) {
+        let kept: usize = self.ahead.iter().map(|(_, data)| data.len()).sum();
+        if kept + event.data.len() <= HEAD_MAX as usize {
+            self.ahead.push((event.header.offset, event.data.to_vec()));
+        }
+    }
+
+    /// Takes a piece of a response's head, or what else the kernel side tells of one.
+    pub(super) fn on_response(&mut self, event: &Event<'_>, facts: &mut Vec<Fact>) {
         self.last_ns = event.header.at_ns;
         let conn = &event.header.conn;
-        let Some(exchange) = self
-            .exchange
-            .as_mut()
-            .filter(|known| known.turn() == conn.response.turn)
-        else {
-            return false;
-        };
-        exchange.on_response_piece(event, facts);
-        !self.on_progress(conn, event.header.at_ns, facts)
+        let turn = conn.response.turn;
+        if self.find(turn).is_some() {
+            // Answers come in order: those before have had theirs, and it was not told.
+            self.exchanges.retain(|exchange| {
+                let keep = exchange.is_draining() || !is_before(exchange, turn);
+                if !keep {
+                    exchange.drop_out(Loss::Swept, facts);
+                }
+                keep
+            });
+        }
+        if let Some(exchange) = self.find(turn).and_then(|at| self.exchanges.get_mut(at)) {
+            exchange.on_response_piece(event, facts);
+        }
+        self.on_progress(conn, event.header.at_ns, facts);
     }
 
-    /// True while an exchange is under way.
-    pub(super) fn is_busy(&self) -> bool {
-        self.exchange.is_some()
+    /// Takes the connection as it stands at `now_ns`.
+    pub(super) fn on_progress(&mut self, conn: &Conn, now_ns: u64, facts: &mut Vec<Fact>) {
+        if conn.protocol >= PROTOCOL_OTHER {
+            // It began like a request and was none.
+            self.exchanges.clear();
+        }
+        for exchange in &mut self.exchanges {
+            exchange.on_progress(conn, now_ns, facts);
+        }
+        self.note_ends(conn, facts);
+        self.exchanges
+            .retain(|exchange| !exchange.is_delivered(conn, facts));
+        self.refuse_opaque(conn, facts);
+        if self.exchanges.back().is_some_and(|last| last.is_cut(conn)) {
+            self.close(conn, now_ns, facts);
+        }
     }
 
-    /// Takes the connection as it stands at `now_ns`. Returns true if nothing is in flight any
-    /// more.
-    pub(super) fn on_progress(&mut self, conn: &Conn, now_ns: u64, facts: &mut Vec<Fact>) -> bool {
-        if self.refuse_pipelined(conn, facts) {
-            return true;
+    /// Remembers what ended: an answer that goes on behind what was taken for its end was not
+    /// understood.
+    fn note_ends(&mut self, conn: &Conn, facts: &mut Vec<Fact>) {
+        let (turn, bytes) = (conn.response.turn, conn.response.bytes);
+        if self
+            .ended
+            .is_some_and(|(ended, end)| ended == turn && bytes > end)
+        {
+            facts.push(Fact::Lost(Loss::Undecodable));
+            self.ended = Some((turn, bytes));
         }
-        if let Some(over) = self.exchange.take_if(|exchange| exchange.is_over(conn)) {
-            over.end(conn, now_ns, over.outcome_at_close(conn), facts);
-        }
-        self.exchange.is_none()
-    }
-
-    pub(super) fn on_closed(&mut self, conn: &Conn, now_ns: u64, facts: &mut Vec<Fact>) {
-        if self.refuse_pipelined(conn, facts) {
-            return;
-        }
-        if let Some(exchange) = self.exchange.take() {
-            if exchange.has_a_gap(conn) {
-                facts.push(Fact::Lost(Loss::Swept));
-            } else {
-                exchange.end(conn, now_ns, exchange.outcome_at_close(conn), facts);
+        for exchange in self.exchanges.iter().filter(|known| known.is_draining()) {
+            self.closes |= exchange.closes();
+            if exchange.turn() == turn && self.ended.is_none_or(|(ended, _)| ended != turn) {
+                self.ended = Some((turn, bytes));
             }
         }
     }
 
-    /// Where the client did not wait for the answer before it asked again, the answers cannot
-    /// be told apart, and neither is guessed. Returns true if it was so.
-    fn refuse_pipelined(&mut self, conn: &Conn, facts: &mut Vec<Fact>) -> bool {
-        let exchange = self.exchange.as_ref();
-        let pipelined = exchange.is_some_and(|exchange| exchange.is_pipelined(conn));
-        if pipelined {
-            self.pipelined = true;
-            self.give_up(Loss::PipelinedOpaque, facts);
-        }
-        pipelined
+    pub(super) fn on_closed(&mut self, conn: &Conn, now_ns: u64, facts: &mut Vec<Fact>) {
+        self.on_progress(conn, now_ns, facts);
+        self.exchanges.retain(|exchange| {
+            let lost = !exchange.is_draining() && exchange.has_a_gap(conn);
+            if lost {
+                exchange.drop_out(Loss::Swept, facts);
+            }
+            !lost
+        });
+        self.close(conn, now_ns, facts);
     }
 
-    /// The exchange under way is not in the numbers.
-    pub(super) fn give_up(&mut self, loss: Loss, facts: &mut Vec<Fact>) {
-        if self.exchange.take().is_some() {
-            facts.push(Fact::Lost(loss));
+    /// Nothing more will come.
+    fn close(&mut self, conn: &Conn, now_ns: u64, facts: &mut Vec<Fact>) {
+        for mut exchange in self.exchanges.drain(..) {
+            if self.closes && !exchange.is_answered() {
+                exchange.discard(facts);
+            } else {
+                exchange.close(conn, now_ns, facts);
+            }
+            self.closes |= exchange.closes();
         }
     }
+
+    /// Where requests did not wait for the answers and these cannot be told apart, none is
+    /// guessed.
+    fn refuse_opaque(&mut self, conn: &Conn, facts: &mut Vec<Fact>) {
+        let exceeded = |exchange: &Exchange| exchange.is_exceeded(conn);
+        if conn.is_opaque() || self.exchanges.iter().any(exceeded) {
+            self.opaque = true;
+            self.give_up(Loss::PipelinedOpaque, facts);
+        }
+    }
+
+    /// The exchanges under way are not in the numbers.
+    pub(super) fn give_up(&mut self, loss: Loss, facts: &mut Vec<Fact>) {
+        for exchange in self.exchanges.drain(..) {
+            exchange.drop_out(loss, facts);
+        }
+    }
+
+    fn find(&self, turn: u32) -> Option<usize> {
+        self.exchanges
+            .iter()
+            .position(|exchange| exchange.turn() == turn)
+    }
+}
+
+/// True if it was asked before `turn`.
+fn is_before(exchange: &Exchange, turn: u32) -> bool {
+    exchange.turn().wrapping_sub(turn).cast_signed() < 0
 }

@@ -2,24 +2,27 @@
 
 use observer_common::{
     conn::Conn,
-    flow::{FLAG_FIN, FLAG_RST},
+    flow::{FLAG_FIN, FLAG_RST, is_after},
 };
 
-use super::assembly::Assembly;
+use super::{assembly::Assembly, phases::Stamps};
 use crate::model::{
     classify::{Classifier, Endpoint, Proto, Subject},
     event::Event,
-    fact::{Asked, ExchangeId, Fact, Outcome},
-    http::{Framing, Read, RequestHead, Status, read_request, read_response},
+    fact::{Asked, ExchangeId, Fact, Outcome, Side},
+    http::{Framing, Read, RequestHead, ResponseHead, Status, read_request, read_response},
     loss::Loss,
 };
 
-/// A turn under way.
+/// A turn under way, or answered and not wholly acknowledged.
 #[derive(Debug)]
 pub(super) struct Exchange {
     id: ExchangeId,
     request: Request,
     response: Response,
+    stamps: Stamps,
+    moved: Moved,
+    state: State,
 }
 
 #[derive(Debug)]
@@ -28,8 +31,17 @@ enum Request {
     Head(Assembly),
     /// The first line is there; the rest of the head may still come.
     Line { asked: Asked, head: Assembly },
-    /// All is known.
-    Whole { asked: Asked, end: Option<u64> },
+    /// All is known that will be.
+    Whole { asked: Asked, body: Option<Body> },
+}
+
+/// A request's body: the length of the head before it, and the turn's last byte where that is
+/// known beforehand.
+#[derive(Clone, Copy, Debug)]
+struct Body {
+    head: u64,
+    end: Option<u64>,
+    connects: bool,
 }
 
 #[derive(Debug)]
@@ -41,14 +53,53 @@ enum Response {
         before: u64,
         status: Option<Status>,
     },
-    /// The head is known; `end` is the turn's last byte, if it can be known.
-    Body { status: Status, end: Option<u64> },
+    /// The head is known.
+    Body(Answer),
     /// A status line, or not even that: it ends with the connection.
     Opaque { status: Option<Status> },
 }
 
+/// A response whose head is known.
+#[derive(Clone, Copy, Debug)]
+struct Answer {
+    status: Status,
+    /// Bytes of the turn before the body.
+    head: u64,
+    framing: Framing,
+    /// The connection ends behind it.
+    closes: bool,
+    /// The kernel side, which follows the framing of pipelined answers, told its end.
+    framed: bool,
+}
+
+/// What was told of the payload so far.
+#[derive(Clone, Copy, Debug, Default)]
+struct Moved {
+    request: u64,
+    response: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    UnderWay,
+    /// It has left the exchanges in flight at its head.
+    Streaming,
+    /// The last byte was sent; the client has not acknowledged it yet.
+    Draining {
+        sent_ns: u64,
+        end_seq: u32,
+        bytes: u64,
+    },
+}
+
+/// `CRLF 0 CRLF CRLF`: what a chunked body ends with (RFC 9112 7.1), if it has no trailer.
+const LAST_CHUNK: u64 = u64::from_be_bytes(*b"\0\r\n0\r\n\r\n");
+const LAST_CHUNK_MASK: u64 = u64::MAX >> 8;
+const BLANK_LINE: u64 = u64::from_be_bytes(*b"\0\0\0\0\r\n\r\n");
+const BLANK_LINE_MASK: u64 = u64::MAX >> 32;
+
 impl Exchange {
-    pub(super) fn new(id: ExchangeId) -> Self {
+    pub(super) fn new(id: ExchangeId, begun_ns: u64) -> Self {
         Self {
             id,
             request: Request::Head(Assembly::default()),
@@ -57,6 +108,14 @@ impl Exchange {
                 before: 0,
                 status: None,
             },
+            stamps: Stamps {
+                begun: begun_ns,
+                head: begun_ns,
+                received: begun_ns,
+                ..Stamps::default()
+            },
+            moved: Moved::default(),
+            state: State::UnderWay,
         }
     }
 
@@ -66,6 +125,50 @@ impl Exchange {
 
     pub(super) fn adopted(&mut self, cookie: u64) {
         self.id.cookie = cookie;
+    }
+
+    /// The endpoint, from the first line on.
+    pub(super) fn endpoint(&self) -> Option<Endpoint> {
+        self.asked().map(|asked| asked.class.endpoint)
+    }
+
+    /// True from its first line to its last byte sent.
+    pub(super) fn is_in_flight(&self) -> bool {
+        self.state == State::UnderWay && self.asked().is_some()
+    }
+
+    /// True while its first line is incomplete.
+    pub(super) fn is_incomplete(&self) -> bool {
+        self.state == State::UnderWay && self.asked().is_none()
+    }
+
+    /// True once it has become a stream.
+    pub(super) fn is_streaming(&self) -> bool {
+        self.state == State::Streaming
+    }
+
+    /// True if the last byte was sent.
+    pub(super) fn is_draining(&self) -> bool {
+        matches!(self.state, State::Draining { .. })
+    }
+
+    /// True if no process has taken it up.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.is_in_flight() && self.stamps.picked.is_none() && self.stamps.answered.is_none()
+    }
+
+    /// True if the connection was to end behind its answer.
+    pub(super) fn closes(&self) -> bool {
+        match &self.response {
+            Response::Body(answer) => answer.closes,
+            Response::Head { .. } => false,
+            Response::Opaque { .. } => true,
+        }
+    }
+
+    /// True if the server has begun to answer.
+    pub(super) fn is_answered(&self) -> bool {
+        self.stamps.answered.is_some()
     }
 
     /// Takes a piece of the request's head. False if it is not HTTP.
@@ -81,44 +184,58 @@ impl Exchange {
             Request::Whole { .. } => return true,
         };
         head.push(event.header.offset, event.data);
-        let conn = &event.header.conn;
+        self.stamps.head = event.header.at_ns;
+        let begun = (self.id, event.header.conn.tuple, self.stamps.begun);
         match read_request(head.bytes()) {
             Read::Malformed => return false,
             Read::Incomplete if head.is_full() => return false,
             Read::Incomplete => {}
             Read::FirstLine(line) | Read::Broken(line) => {
-                let asked = asked.unwrap_or_else(|| begin(self.id, &line, conn, classifier, facts));
+                let asked = asked.unwrap_or_else(|| begin(begun, &line, classifier, facts));
                 if head.is_full() {
                     facts.push(Fact::Lost(Loss::HeadTruncated));
-                    self.request = Request::Whole { asked, end: None };
+                    self.request = Request::Whole { asked, body: None };
                 } else {
                     let head = std::mem::take(head);
                     self.request = Request::Line { asked, head };
                 }
             }
             Read::Whole(line, len) => {
-                let asked = asked.unwrap_or_else(|| begin(self.id, &line, conn, classifier, facts));
-                let end = line.body.map(|body| len as u64 + body);
-                self.request = Request::Whole { asked, end };
+                let asked = asked.unwrap_or_else(|| begin(begun, &line, classifier, facts));
+                let head = len as u64;
+                let body = Body {
+                    head,
+                    end: line.body.map(|body| head + body),
+                    connects: line.connects,
+                };
+                let body = Some(body);
+                self.request = Request::Whole { asked, body };
             }
         }
         true
     }
 
     /// True if the client sent more than this request without waiting for the answer.
-    pub(super) fn is_pipelined(&self, conn: &Conn) -> bool {
-        let end = match &self.request {
-            Request::Whole { end, .. } => *end,
-            Request::Head(_) | Request::Line { .. } => None,
-        };
+    pub(super) fn is_exceeded(&self, conn: &Conn) -> bool {
+        let end = self.body().and_then(|body| body.end);
         conn.request.turn == self.id.turn && end.is_some_and(|end| conn.request.bytes > end)
     }
 
     /// Takes a piece of the response's head.
     pub(super) fn on_response_piece(&mut self, event: &Event<'_>, facts: &mut Vec<Fact>) {
+        let conn = &event.header.conn;
+        if let Response::Body(answer) = &mut self.response {
+            answer.framed |= conn.is_pipelined() && event.data.is_empty();
+            return;
+        }
         let Some(asked) = self.asked().copied() else {
             return;
         };
+        if let Request::Line { .. } = self.request {
+            // Pieces beyond the bound, or that overtook others, were not handed over.
+            self.request = Request::Whole { asked, body: None };
+            facts.push(Fact::Lost(Loss::HeadTruncated));
+        }
         let Response::Head {
             head,
             before,
@@ -127,27 +244,27 @@ impl Exchange {
         else {
             return;
         };
-        if let Request::Line { .. } = self.request {
-            // Pieces beyond the bound, or that overtook others, were not handed over.
-            self.request = Request::Whole { asked, end: None };
-            facts.push(Fact::Lost(Loss::HeadTruncated));
-        }
         let offset = u64::from(event.header.offset).saturating_sub(*before);
         head.push(u32::try_from(offset).unwrap_or(u32::MAX), event.data);
+        if self.stamps.answered.is_none() {
+            self.stamps.answered = Some(event.header.at_ns);
+            if conn.request.turn == self.id.turn {
+                self.stamps.received = conn.request.last_ns;
+            }
+        }
         loop {
             match read_response(head.bytes(), asked.method) {
                 Read::Whole(found, len) if found.status.is_interim() => {
                     head.skip(len);
                     *before += len as u64;
+                    if head.bytes().is_empty() {
+                        self.stamps.answered = None;
+                        return;
+                    }
                 }
                 Read::Whole(found, len) => {
-                    let end = match found.framing {
-                        Framing::Length(body) => Some(*before + len as u64 + body),
-                        Framing::Chunked | Framing::Close => None,
-                    };
-                    let status = found.status;
-                    self.response = Response::Body { status, end };
-                    facts.push(answered(self.id, status, &event.header.conn));
+                    let head = *before + len as u64;
+                    self.on_response_head(asked, found, head, facts);
                     return;
                 }
                 Read::FirstLine(found) if !head.is_full() => {
@@ -160,7 +277,7 @@ impl Exchange {
                         status: Some(status),
                     };
                     facts.push(Fact::Lost(Loss::HeadTruncated));
-                    facts.push(answered(self.id, status, &event.header.conn));
+                    self.tell_answered(status, facts);
                     return;
                 }
                 Read::Malformed => {
@@ -173,28 +290,123 @@ impl Exchange {
         }
     }
 
+    fn on_response_head(
+        &mut self,
+        asked: Asked,
+        found: ResponseHead,
+        head: u64,
+        facts: &mut Vec<Fact>,
+    ) {
+        let status = found.status;
+        let connects = self.body().is_some_and(|body| body.connects);
+        // From here on it is not HTTP.
+        let tunnel = status.is_upgrade() || (connects && status.is_success());
+        self.response = Response::Body(Answer {
+            status,
+            head,
+            framing: if tunnel {
+                Framing::Close
+            } else {
+                found.framing
+            },
+            closes: found.closes || tunnel,
+            framed: false,
+        });
+        self.tell_answered(status, facts);
+        if (found.streams || tunnel) && self.state == State::UnderWay {
+            self.state = State::Streaming;
+            facts.push(Fact::Streaming {
+                id: self.id,
+                asked,
+                status,
+            });
+        }
+    }
+
+    fn tell_answered(&self, status: Status, facts: &mut Vec<Fact>) {
+        facts.push(Fact::Answered {
+            id: self.id,
+            status,
+            at_ns: self.stamps.answered.unwrap_or(self.stamps.begun),
+        });
+    }
+
+    /// Takes the connection as it stands at `now_ns`: who has taken the request up, what has
+    /// moved, whether the last byte was sent.
+    pub(super) fn on_progress(&mut self, conn: &Conn, now_ns: u64, facts: &mut Vec<Fact>) {
+        let pickup = &conn.pickup;
+        if self.stamps.picked.is_none() && pickup.turn != 0 && !is_after(self.id.turn, pickup.turn)
+        {
+            self.stamps.picked = Some(pickup.ns);
+        }
+        if !self.is_draining() && self.is_complete(conn) {
+            self.end(conn, now_ns, Outcome::Complete, facts);
+        }
+        self.tell_moved(conn, facts);
+    }
+
+    /// True if all of a response that was sent is acknowledged, which is told.
+    pub(super) fn is_delivered(&self, conn: &Conn, facts: &mut Vec<Fact>) -> bool {
+        let (
+            State::Draining {
+                sent_ns, end_seq, ..
+            },
+            Some(asked),
+        ) = (self.state, self.asked().copied())
+        else {
+            return false;
+        };
+        if is_after(end_seq, conn.ack.seq) {
+            return false;
+        }
+        // Stamped when all was acknowledged, which may be more than this one.
+        let drain_ns = conn.ack.all_ns.checked_sub(sent_ns);
+        facts.push(Fact::Delivered { asked, drain_ns });
+        true
+    }
+
     /// True if the response's last byte was sent.
-    pub(super) fn is_complete(&self, conn: &Conn) -> bool {
+    fn is_complete(&self, conn: &Conn) -> bool {
         if conn.response.turn != self.id.turn {
             return false;
         }
+        let closed = conn.response.flags & FLAG_FIN != 0;
         match &self.response {
-            Response::Body { end: Some(end), .. } => conn.response.bytes >= *end,
-            // With the connection: a server that closes its side has said all.
-            Response::Body { end: None, .. } | Response::Opaque { .. } => {
-                conn.response.flags & FLAG_FIN != 0
-            }
+            Response::Body(answer) => match answer.framing {
+                Framing::Length(body) => conn.response.bytes >= answer.head + body,
+                Framing::Chunked => answer.framed || ends_with_last_chunk(conn, answer.head),
+                // With the connection: a server that closes its side has said all.
+                Framing::Close => closed,
+            },
+            Response::Opaque { .. } => closed,
             Response::Head { .. } => false,
         }
     }
 
-    /// True if nothing more will come: it is complete, or the connection is closed. What of
-    /// the response is not read yet is still in the ring.
-    pub(super) fn is_over(&self, conn: &Conn) -> bool {
+    /// The same where nothing can follow any more: a blank line then is the end of a trailer
+    /// (RFC 9112 7.1.2).
+    fn may_be_complete(&self, conn: &Conn) -> bool {
+        let is_chunked = matches!(
+            &self.response,
+            Response::Body(answer) if answer.framing == Framing::Chunked
+        );
+        let ends = conn.response.word & BLANK_LINE_MASK == BLANK_LINE;
+        self.is_complete(conn) || (is_chunked && conn.response.turn == self.id.turn && ends)
+    }
+
+    /// True if nothing more will come: the connection is closed, and what of the response is
+    /// not read yet is not in the ring either. What was all sent may yet be acknowledged.
+    pub(super) fn is_cut(&self, conn: &Conn) -> bool {
         let is_current = conn.request.turn == self.id.turn;
         let is_unread =
             conn.response.turn == self.id.turn && matches!(self.response, Response::Head { .. });
-        self.is_complete(conn) || (is_current && !is_unread && conn.is_closed())
+        let is_reset = (conn.request.flags | conn.response.flags) & FLAG_RST != 0;
+        let is_over = if self.is_draining() {
+            is_reset
+        } else {
+            conn.is_closed()
+        };
+        is_current && !is_unread && is_over
     }
 
     /// True if an event of it, or of the exchange behind it, was lost: how it ended cannot be
@@ -203,17 +415,18 @@ impl Exchange {
         let ahead = |turn: u32| turn.wrapping_sub(self.id.turn).cast_signed();
         let unread = match &self.response {
             Response::Head { head, before, .. } => *before == 0 && head.bytes().is_empty(),
-            Response::Body { .. } | Response::Opaque { .. } => false,
+            Response::Body(_) | Response::Opaque { .. } => false,
         };
-        ahead(conn.request.turn) > 1
+        let overtaken = !conn.is_pipelined() && ahead(conn.request.turn) > 1;
+        overtaken
             || ahead(conn.response.turn) > 0
-            || (ahead(conn.response.turn) == 0 && unread)
+            || (ahead(conn.response.turn) == 0 && unread && !conn.is_opaque())
     }
 
     /// True if the response has an end of its own and did not reach it.
     pub(super) fn is_short(&self, conn: &Conn) -> bool {
         let ends = match &self.response {
-            Response::Body { end, .. } => end.is_some(),
+            Response::Body(answer) => matches!(answer.framing, Framing::Length(_)),
             Response::Head { .. } => true,
             Response::Opaque { .. } => false,
         };
@@ -221,40 +434,158 @@ impl Exchange {
     }
 
     /// Ends it; nothing is told of a request whose first line never came.
-    pub(super) fn end(&self, conn: &Conn, now_ns: u64, outcome: Outcome, facts: &mut Vec<Fact>) {
-        let Some(asked) = self.asked() else { return };
+    pub(super) fn end(
+        &mut self,
+        conn: &Conn,
+        now_ns: u64,
+        outcome: Outcome,
+        facts: &mut Vec<Fact>,
+    ) {
+        let Some(asked) = self.asked().copied() else {
+            return;
+        };
         let answered = conn.response.turn == self.id.turn;
         // Without an answer it lasted until somebody gave up.
-        let last_ns = if answered {
-            conn.response.last_ns
+        let (last_ns, bytes) = if answered {
+            (conn.response.last_ns, conn.response.bytes)
         } else {
-            now_ns
+            (now_ns, 0)
         };
-        facts.push(Fact::Ended {
-            id: self.id,
-            asked: *asked,
-            status: self.status(),
-            duration_ns: last_ns.saturating_sub(asked.begun_ns),
-            response_bytes: if answered { conn.response.bytes } else { 0 },
-            outcome,
-        });
+        if self.state == State::UnderWay {
+            facts.push(Fact::Ended {
+                id: self.id,
+                asked,
+                status: self.status(),
+                phases: self.stamps.phases(last_ns),
+                response_bytes: bytes,
+                outcome,
+            });
+        }
+        self.state = State::Draining {
+            sent_ns: last_ns,
+            end_seq: conn.response.next_seq,
+            bytes,
+        };
+    }
+
+    /// The connection is gone, at `now_ns`: ends what has not ended, and tells what was not
+    /// delivered.
+    pub(super) fn close(&mut self, conn: &Conn, now_ns: u64, facts: &mut Vec<Fact>) {
+        match self.state {
+            State::Streaming => self.tell_moved(conn, facts),
+            State::UnderWay => {
+                let outcome = self.outcome_at_close(conn);
+                self.end(conn, now_ns, outcome, facts);
+                self.tell_moved(conn, facts);
+                if outcome == Outcome::Complete {
+                    self.close_draining(conn, facts);
+                }
+            }
+            State::Draining { .. } => self.close_draining(conn, facts),
+        }
+    }
+
+    fn close_draining(&self, conn: &Conn, facts: &mut Vec<Fact>) {
+        if let Some(asked) = self.asked().copied()
+            && !self.is_delivered(conn, facts)
+        {
+            let side = who_ended(conn);
+            facts.push(Fact::Undelivered { asked, side });
+        }
     }
 
     /// How it ends when its connection does.
-    pub(super) fn outcome_at_close(&self, conn: &Conn) -> Outcome {
-        if self.is_complete(conn) || (!self.is_short(conn) && conn.response.flags & FLAG_RST == 0) {
+    fn outcome_at_close(&self, conn: &Conn) -> Outcome {
+        let answered = conn.response.turn == self.id.turn;
+        if self.may_be_complete(conn) && !self.is_reset_before_its_end(conn) {
             return Outcome::Complete;
         }
-        if conn.request.flags & (FLAG_FIN | FLAG_RST) != 0 {
-            Outcome::AbortedByClient
-        } else {
-            Outcome::AbortedByServer
+        let side = who_ended(conn);
+        if !answered && side == Side::Timeout {
+            // Closed without an answer, by whoever held it.
+            return Outcome::Aborted(Side::Server);
+        }
+        Outcome::Aborted(side)
+    }
+
+    /// What ends with the connection only, and was reset by the client first.
+    fn is_reset_before_its_end(&self, conn: &Conn) -> bool {
+        let has_end = match &self.response {
+            Response::Body(answer) => answer.framing != Framing::Close,
+            Response::Head { .. } | Response::Opaque { .. } => false,
+        };
+        let (client, server) = (&conn.request, &conn.response);
+        !has_end && client.flags & FLAG_RST != 0 && !is_later(client.end_ns, server.end_ns)
+    }
+
+    /// The exchange is not in the numbers.
+    pub(super) fn drop_out(&self, loss: Loss, facts: &mut Vec<Fact>) {
+        match (self.state, self.asked()) {
+            (State::UnderWay, Some(asked)) => facts.push(Fact::Dropped {
+                asked: *asked,
+                loss,
+            }),
+            (State::UnderWay, None) => facts.push(Fact::Lost(loss)),
+            // Counted already; only its last bytes are not known.
+            (State::Streaming | State::Draining { .. }, _) => {}
         }
     }
 
-    /// The endpoint, from the first line on.
-    pub(super) fn endpoint(&self) -> Option<Endpoint> {
-        self.asked().map(|asked| asked.class.endpoint)
+    /// A request that nobody will answer: behind a response that closed the connection.
+    pub(super) fn discard(&self, facts: &mut Vec<Fact>) {
+        if let Some(asked) = self.asked().copied() {
+            facts.push(Fact::Discarded { asked });
+        }
+    }
+
+    /// Tells payload that has arrived where it was to go, since it was last told.
+    fn tell_moved(&mut self, conn: &Conn, facts: &mut Vec<Fact>) {
+        let Some(asked) = self.asked().copied() else {
+            return;
+        };
+        let moved = Moved {
+            request: self.request_moved(conn).max(self.moved.request),
+            response: self.response_moved(conn).max(self.moved.response),
+        };
+        let request_bytes = moved.request - self.moved.request;
+        let response_bytes = moved.response - self.moved.response;
+        self.moved = moved;
+        if request_bytes + response_bytes != 0 {
+            facts.push(Fact::Moved {
+                id: self.id,
+                asked,
+                request_bytes,
+                response_bytes,
+            });
+        }
+    }
+
+    fn request_moved(&self, conn: &Conn) -> u64 {
+        let Some(body) = self.body() else { return 0 };
+        let ahead = conn.request.turn.wrapping_sub(self.id.turn).cast_signed();
+        match (ahead, body.end) {
+            (0, Some(end)) => conn.request.bytes.min(end).saturating_sub(body.head),
+            (0, None) => conn.request.bytes.saturating_sub(body.head),
+            // The next request comes behind the whole of this one.
+            (1.., Some(end)) => end - body.head,
+            (_, _) => 0,
+        }
+    }
+
+    fn response_moved(&self, conn: &Conn) -> u64 {
+        let Response::Body(answer) = &self.response else {
+            return 0;
+        };
+        let acknowledged = match self.state {
+            _ if conn.response.turn == self.id.turn => conn.acknowledged(),
+            State::Draining { end_seq, bytes, .. } if !is_after(end_seq, conn.ack.seq) => bytes,
+            State::UnderWay | State::Streaming | State::Draining { .. } => 0,
+        };
+        let body = acknowledged.saturating_sub(answer.head);
+        match answer.framing {
+            Framing::Length(length) => body.min(length),
+            Framing::Chunked | Framing::Close => body,
+        }
     }
 
     fn asked(&self) -> Option<&Asked> {
@@ -264,18 +595,48 @@ impl Exchange {
         }
     }
 
+    fn body(&self) -> Option<Body> {
+        match &self.request {
+            Request::Whole { body, .. } => *body,
+            Request::Head(_) | Request::Line { .. } => None,
+        }
+    }
+
     fn status(&self) -> Option<Status> {
         match &self.response {
-            Response::Body { status, .. } => Some(*status),
+            Response::Body(answer) => Some(answer.status),
             Response::Head { status, .. } | Response::Opaque { status } => *status,
         }
     }
 }
 
+/// Behind a head, whose blank line may be what comes before the last chunk.
+fn ends_with_last_chunk(conn: &Conn, head: u64) -> bool {
+    const SHORTEST: u64 = 5;
+    conn.response.bytes >= head + SHORTEST && conn.response.word & LAST_CHUNK_MASK == LAST_CHUNK
+}
+
+/// Who closed or reset first.
+fn who_ended(conn: &Conn) -> Side {
+    let (client, server) = (&conn.request, &conn.response);
+    let ended = |flags: u8| flags & (FLAG_FIN | FLAG_RST) != 0;
+    match (ended(client.flags), ended(server.flags)) {
+        (false, false) => Side::Timeout,
+        (true, false) => Side::Client,
+        (false, true) => Side::Server,
+        (true, true) if is_later(client.end_ns, server.end_ns) => Side::Server,
+        (true, true) => Side::Client,
+    }
+}
+
+/// True if `a` came after `b`, which did come.
+fn is_later(a: u64, b: u64) -> bool {
+    b != 0 && a > b
+}
+
 fn begin(
-    id: ExchangeId,
+    (id, tuple, begun_ns): (ExchangeId, observer_common::conn::Tuple, u64),
     line: &RequestHead<'_>,
-    conn: &Conn,
     classifier: &Classifier,
     facts: &mut Vec<Fact>,
 ) -> Asked {
@@ -285,19 +646,11 @@ fn begin(
         target: line.target,
     };
     let asked = Asked {
-        tuple: conn.tuple,
+        tuple,
         method: line.method,
         class: classifier.classify(subject),
-        begun_ns: conn.request.first_ns,
+        begun_ns,
     };
     facts.push(Fact::Begun { id, asked });
     asked
-}
-
-fn answered(id: ExchangeId, status: Status, conn: &Conn) -> Fact {
-    Fact::Answered {
-        id,
-        status,
-        at_ns: conn.response.first_ns,
-    }
 }

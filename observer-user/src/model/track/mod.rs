@@ -6,6 +6,7 @@
 mod assembly;
 mod connection;
 mod exchange;
+mod phases;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -17,7 +18,7 @@ use observer_common::{
     limits::{self, EARLY_DATA_NS},
 };
 
-use self::connection::Connection;
+use self::{connection::Connection, exchange::Exchange};
 use super::{
     classify::{Classifier, Endpoint, MAX_ENDPOINTS},
     event::{Event, Kind},
@@ -47,7 +48,38 @@ impl Key {
     }
 }
 
-/// Every live connection with its exchange.
+/// What lives at one instant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Live {
+    /// Requests in flight by endpoint.
+    pub in_flight: [u64; MAX_ENDPOINTS],
+    /// Those of them that no process has taken up.
+    pub waiting: [u64; MAX_ENDPOINTS],
+    /// Streams by endpoint.
+    pub streams: [u64; MAX_ENDPOINTS],
+    /// Requests whose first line is incomplete.
+    pub heads_incomplete: u64,
+}
+
+impl Live {
+    fn add(&mut self, exchange: &Exchange) {
+        let Some(endpoint) = exchange.endpoint().map(Endpoint::index) else {
+            self.heads_incomplete += u64::from(exchange.is_incomplete());
+            return;
+        };
+        for (counts, holds) in [
+            (&mut self.in_flight, exchange.is_in_flight()),
+            (&mut self.waiting, exchange.is_waiting()),
+            (&mut self.streams, exchange.is_streaming()),
+        ] {
+            if let Some(count) = counts.get_mut(endpoint) {
+                *count += u64::from(holds);
+            }
+        }
+    }
+}
+
+/// Every live connection with its exchanges.
 pub struct Tracker {
     classifier: Arc<Classifier>,
     connections: HashMap<Key, Connection>,
@@ -77,6 +109,11 @@ impl Tracker {
                 }
             }
             Kind::Response | Kind::ResponseMore => self.on_response(event, facts),
+            Kind::RequestAhead => {
+                if let Some(connection) = self.connection(Key::of(cookie, conn.tuple), facts) {
+                    connection.on_request_ahead(event);
+                }
+            }
             Kind::Adopted => self.on_adopted(cookie, conn.tuple),
             Kind::Closed => self.on_closed(cookie, conn, event.header.at_ns, facts),
         }
@@ -135,15 +172,13 @@ impl Tracker {
         });
     }
 
-    /// Requests in flight by endpoint: derived from the live table, so never negative.
-    pub fn in_flight(&self) -> [u64; MAX_ENDPOINTS] {
-        let mut counts = [0; MAX_ENDPOINTS];
-        for endpoint in self.connections.values().filter_map(Connection::in_flight) {
-            if let Some(count) = counts.get_mut(Endpoint::index(endpoint)) {
-                *count += 1;
-            }
+    /// What lives now, by endpoint: derived from the live table, so never negative.
+    pub fn live(&self) -> Live {
+        let mut live = Live::default();
+        for exchange in self.connections.values().flat_map(Connection::exchanges) {
+            live.add(exchange);
         }
-        counts
+        live
     }
 
     /// How many connections are known.
@@ -153,17 +188,24 @@ impl Tracker {
 
     fn on_request(&mut self, event: &Event<'_>, facts: &mut Vec<Fact>) {
         let key = Key::of(event.header.cookie, event.header.conn.tuple);
-        if !self.connections.contains_key(&key) && self.connections.len() >= CONNECTIONS {
-            facts.push(Fact::Lost(Loss::TableFull));
-            return;
-        }
         if let Key::Early(_) = key {
             // Another connection's, with the same addresses and ports: the kernel side has
             // counted that.
             self.connections.remove(&key);
         }
-        let connection = self.connections.entry(key).or_default();
-        connection.on_request(event, &self.classifier, facts);
+        let classifier = Arc::clone(&self.classifier);
+        if let Some(connection) = self.connection(key, facts) {
+            connection.on_request(event, &classifier, facts);
+        }
+    }
+
+    /// The connection, new if it is not known; counted if there is no room.
+    fn connection(&mut self, key: Key, facts: &mut Vec<Fact>) -> Option<&mut Connection> {
+        if !self.connections.contains_key(&key) && self.connections.len() >= CONNECTIONS {
+            facts.push(Fact::Lost(Loss::TableFull));
+            return None;
+        }
+        Some(self.connections.entry(key).or_default())
     }
 
     fn on_response(&mut self, event: &Event<'_>, facts: &mut Vec<Fact>) {
@@ -172,7 +214,8 @@ impl Tracker {
         let Some(connection) = self.connections.get_mut(&Key::Socket(cookie)) else {
             return;
         };
-        if connection.on_response(event, facts) {
+        connection.on_response(event, facts);
+        if connection.is_in_flight() {
             self.fresh.push(cookie);
         }
     }
@@ -204,6 +247,14 @@ impl Tracker {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test picks the facts that it is about"
+)]
 mod tests;
 #[cfg(test)]
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test picks the facts that it is about"
+)]
 mod wire;

@@ -2,13 +2,25 @@
 
 use observer_common::{
     conn::Conn,
-    event::ADOPTED,
-    flow::{FLAG_FIN, FLAG_RST, Flow},
+    event::{self as wire, ADOPTED},
+    flow::{FLAG_FIN, FLAG_OPAQUE, FLAG_RST, Flow},
 };
 use proptest::prelude::*;
 
 use super::{wire::Wire, *};
-use crate::model::fact::Outcome;
+use crate::model::fact::{Outcome, Side};
+
+const CLIENT: Outcome = Outcome::Aborted(Side::Client);
+const SERVER: Outcome = Outcome::Aborted(Side::Server);
+
+/// Why exchanges that had begun are not in the numbers.
+fn dropped(facts: &[Fact]) -> Vec<Loss> {
+    let loss = |fact: &Fact| match fact {
+        Fact::Dropped { loss, .. } => Some(*loss),
+        _ => None,
+    };
+    facts.iter().filter_map(loss).collect()
+}
 
 const GET: &str = "GET /boot/52:54:00:ab:cd:ef HTTP/1.1\r\nHost: a\r\n\r\n";
 const OK5: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
@@ -133,7 +145,7 @@ fn a_status_line_counts_though_its_head_never_ended() {
     wire.ask(GET)
         .answer("HTTP/1.1 503 Busy\r\nServer: ")
         .close(FLAG_RST, 0);
-    assert_eq!(wire.ended(), [(Some(503), 1, Outcome::AbortedByClient)]);
+    assert_eq!(wire.ended(), [(Some(503), 1, CLIENT)]);
 }
 
 #[test]
@@ -143,7 +155,7 @@ fn a_closed_connection_ends_it_where_the_end_of_sockets_is_not_told() {
     wire.conn.request.flags |= FLAG_RST;
     wire.now += 5_000_000;
     wire.look();
-    assert_eq!(wire.ended(), [(None, 5_000, Outcome::AbortedByClient)]);
+    assert_eq!(wire.ended(), [(None, 5_000, CLIENT)]);
 }
 
 #[test]
@@ -178,10 +190,10 @@ fn without_a_length_it_ends_with_the_servers_side() {
 #[test]
 fn what_is_cut_short_says_by_whom() {
     for (client, server, outcome) in [
-        (FLAG_RST, 0, Outcome::AbortedByClient),
-        (FLAG_FIN, FLAG_RST, Outcome::AbortedByClient),
-        (0, FLAG_FIN, Outcome::AbortedByServer),
-        (0, FLAG_RST, Outcome::AbortedByServer),
+        (FLAG_RST, 0, CLIENT),
+        (FLAG_FIN, FLAG_RST, CLIENT),
+        (0, FLAG_FIN, SERVER),
+        (0, FLAG_RST, SERVER),
     ] {
         let mut wire = Wire::new();
         wire.ask(GET).answer(OK5).body(2).close(client, server);
@@ -223,7 +235,7 @@ fn early_data_that_nobody_claims_is_swept() {
     assert_eq!((facts.len(), wire.in_flight()), (0, 1));
     wire.tracker
         .sweep(wire.now + EARLY_DATA_NS, &HashSet::new(), &mut facts);
-    assert_eq!(facts, [Fact::Lost(Loss::Swept)]);
+    assert_eq!(dropped(&facts), [Loss::Swept]);
     assert_eq!((wire.in_flight(), wire.tracker.connections()), (0, 0));
 }
 
@@ -232,7 +244,7 @@ fn a_client_that_gives_up_in_the_accept_queue_aborted() {
     let mut wire = Wire::new();
     wire.cookie = 0;
     wire.ask(GET).close(FLAG_RST, 0);
-    assert_eq!(wire.ended(), [(None, 1, Outcome::AbortedByClient)]);
+    assert_eq!(wire.ended(), [(None, 1, CLIENT)]);
     assert_eq!((wire.in_flight(), wire.tracker.connections()), (0, 0));
 }
 
@@ -270,7 +282,7 @@ fn a_connection_whose_end_was_lost_is_swept() {
     let mut facts = Vec::new();
     wire.tracker
         .sweep(wire.now, &HashSet::from([wire.cookie]), &mut facts);
-    assert_eq!(facts, [Fact::Lost(Loss::Swept)]);
+    assert_eq!(dropped(&facts), [Loss::Swept]);
     assert_eq!((wire.in_flight(), wire.tracker.connections()), (0, 0));
 }
 
@@ -280,7 +292,7 @@ fn a_reset_ends_it_before_the_server_lets_go() {
     wire.ask(GET).answer(OK5).body(2);
     wire.conn.request.flags |= FLAG_RST;
     wire.look();
-    assert_eq!(wire.ended(), [(Some(200), 2, Outcome::AbortedByClient)]);
+    assert_eq!(wire.ended(), [(Some(200), 2, CLIENT)]);
     wire.close(0, 0);
     assert_eq!(wire.ended().len(), 1);
 }
@@ -340,6 +352,268 @@ fn what_is_no_http_is_no_request() {
     );
 }
 
+const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+#[test]
+fn a_chunked_answer_ends_with_its_last_chunk() {
+    for (rest, ends) in [
+        ("0\r\n\r\n", true),
+        ("5\r\nhello\r\n0\r\n\r\n", true),
+        ("5\r\nhello\r\n", false),
+        ("A\r\n", false),
+    ] {
+        for cut in 0..rest.len() {
+            let mut wire = Wire::new();
+            wire.ask(GET).answer(CHUNKED);
+            wire.send(&rest[..cut]).look();
+            wire.send(&rest[cut..]).look();
+            assert_eq!(wire.in_flight(), u64::from(!ends), "{rest:?} cut at {cut}");
+        }
+    }
+}
+
+/// A chunk of `0 CRLF` at a segment's end looks like the last one.
+#[test]
+fn what_goes_on_behind_what_looked_like_the_end_is_counted() {
+    let mut wire = Wire::new();
+    wire.ask(GET).answer(CHUNKED).send("3\r\n0\r\n\r\n");
+    wire.acknowledge().look();
+    assert_eq!((wire.ended().len(), wire.lost()), (1, vec![]));
+    wire.send("0\r\n\r\n").ask(GET).answer(OK5).body(5).look();
+    assert_eq!(
+        (wire.ended().len(), wire.lost()),
+        (2, vec![Loss::Undecodable])
+    );
+}
+
+#[test]
+fn a_chunked_answer_without_its_last_chunk_was_cut_short() {
+    for (rest, outcome) in [
+        ("5\r\nhel", SERVER),
+        ("5\r\nhello\r\n0\r\n\r\n", Outcome::Complete),
+        ("5\r\nhello\r\n0\r\nExpires: 0\r\n\r\n", Outcome::Complete),
+    ] {
+        let mut wire = Wire::new();
+        wire.ask(GET).answer(CHUNKED).send(rest).acknowledge();
+        wire.close(0, FLAG_FIN);
+        let outcomes: Vec<Outcome> = wire.ended().iter().map(|(_, _, end)| *end).collect();
+        assert_eq!(outcomes, [outcome], "{rest:?}");
+    }
+}
+
+#[test]
+fn bytes_move_while_a_transfer_lives_and_count_once() {
+    let mut wire = Wire::new();
+    wire.ask("POST /api/x HTTP/1.1\r\nContent-Length: 4\r\n\r\nbody");
+    wire.answer("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n");
+    wire.body(300).look();
+    assert_eq!(wire.moved(), (4, 0), "nothing is acknowledged yet");
+    wire.acknowledge().look();
+    assert_eq!(wire.moved(), (4, 300));
+    wire.body(700).look();
+    assert_eq!((wire.moved(), wire.in_flight()), ((4, 300), 0));
+    wire.acknowledge().look();
+    assert_eq!((wire.moved(), wire.delivered()), ((4, 1000), (1, 0)));
+    wire.look().close(FLAG_FIN, FLAG_FIN);
+    assert_eq!((wire.moved(), wire.delivered()), ((4, 1000), (1, 0)));
+}
+
+#[test]
+fn what_was_sent_and_never_acknowledged_was_cut_short_after_all() {
+    let mut wire = Wire::new();
+    wire.ask(GET).answer(OK5).acknowledge().body(5).look();
+    wire.close(FLAG_RST, 0);
+    assert_eq!((wire.moved(), wire.delivered()), ((0, 0), (0, 1)));
+    assert_eq!(wire.ended().len(), 1);
+}
+
+#[test]
+fn the_next_request_acknowledges_the_answer_before_it() {
+    let mut wire = Wire::new();
+    for asked in 0..3 {
+        assert_eq!(wire.moved(), (0, 5 * u64::max(asked, 1) - 5));
+        wire.ask(GET).answer(OK5).body(5).acknowledge();
+    }
+    wire.close(FLAG_FIN, FLAG_FIN);
+    assert_eq!((wire.moved(), wire.delivered()), ((0, 15), (3, 0)));
+}
+
+#[test]
+fn a_stream_leaves_the_requests_in_flight_at_its_head() {
+    let events = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n\
+                  Transfer-Encoding: chunked\r\n\r\n";
+    let upgrade = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n";
+    let tunnel = "HTTP/1.1 200 OK\r\n\r\n";
+    let connect = "CONNECT a:443 HTTP/1.1\r\n\r\n";
+    for (asked, head) in [(GET, events), (GET, upgrade), (connect, tunnel)] {
+        let mut wire = Wire::new();
+        wire.ask(asked).answer(head);
+        let live = wire.tracker.live();
+        assert_eq!(
+            (wire.in_flight(), live.streams.iter().sum()),
+            (0, 1),
+            "{head}"
+        );
+        wire.body(5).acknowledge().look();
+        assert_eq!(wire.moved(), (0, 5), "{head}");
+        wire.close(FLAG_FIN, FLAG_RST);
+        assert_eq!(wire.tracker.live(), Live::default(), "{head}");
+        assert_eq!((wire.ended(), wire.streamed()), (vec![], 1), "{head}");
+    }
+}
+
+#[test]
+fn it_waits_until_a_process_takes_it_up() {
+    let mut wire = Wire::new();
+    wire.ask(GET).look();
+    assert_eq!(wire.tracker.live().waiting.iter().sum::<u64>(), 1);
+    wire.now += 2_000_000;
+    wire.conn.pickup.turn = 1;
+    wire.conn.pickup.ns = wire.now;
+    wire.look();
+    assert_eq!(wire.tracker.live().waiting.iter().sum::<u64>(), 0);
+    wire.answer(&format!("{OK5}hello"));
+    let queued = wire.facts.iter().find_map(|fact| match fact {
+        Fact::Ended { phases, .. } => phases.queue,
+        _ => None,
+    });
+    assert_eq!(queued, Some(2_000_000));
+}
+
+#[test]
+fn a_head_whose_parts_overtook_each_other_is_read_whole() {
+    let mut wire = Wire::new();
+    let (first, second) = GET.split_at(20);
+    wire.tell(wire::REQUEST_AHEAD, 20, second.as_bytes());
+    wire.ask(first);
+    wire.answer(&format!("{OK5}hello"));
+    assert_eq!(wire.ended(), [(Some(200), 1, Outcome::Complete)]);
+    assert_eq!(wire.lost(), []);
+}
+
+#[test]
+fn what_only_began_like_a_request_is_none() {
+    let mut wire = Wire::new();
+    wire.ask("GE");
+    assert_eq!(wire.tracker.live().heads_incomplete, 1);
+    wire.conn.protocol = observer_common::conn::PROTOCOL_OTHER;
+    wire.look();
+    assert_eq!(wire.tracker.live(), Live::default());
+    assert_eq!((wire.facts.len(), wire.tracker.is_busy(7)), (0, false));
+}
+
+#[test]
+fn pipelined_requests_are_told_apart() {
+    let mut wire = Wire::new();
+    wire.pipeline(3);
+    assert_eq!(wire.in_flight(), 3);
+    wire.answer_next(OK5).finish(5);
+    assert_eq!((wire.in_flight(), wire.ended().len()), (2, 1));
+    wire.pipeline(1);
+    assert_eq!(wire.in_flight(), 3);
+    wire.answer_next(CHUNKED).finish(100);
+    wire.answer_next(OK5).finish(5).answer_next(OK5).finish(5);
+    assert_eq!((wire.in_flight(), wire.ended().len()), (0, 4));
+    wire.acknowledge().close(FLAG_FIN, FLAG_FIN);
+    assert_eq!((wire.moved(), wire.delivered()), ((0, 115), (4, 0)));
+    assert_eq!(wire.lost(), []);
+}
+
+#[test]
+fn requests_behind_an_answer_that_closes_are_discarded() {
+    let mut wire = Wire::new();
+    wire.pipeline(3);
+    wire.answer_next("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\n");
+    wire.finish(5).acknowledge().close(FLAG_FIN, FLAG_FIN);
+    let discarded = |fact: &&Fact| matches!(fact, Fact::Discarded { .. });
+    assert_eq!(wire.facts.iter().filter(discarded).count(), 2);
+    assert_eq!((wire.ended().len(), wire.in_flight()), (1, 0));
+}
+
+#[test]
+fn what_the_kernel_side_cannot_tell_apart_is_counted_one_by_one() {
+    let mut wire = Wire::new();
+    wire.pipeline(2);
+    wire.conn.response.flags |= FLAG_OPAQUE;
+    wire.look();
+    wire.pipeline(2);
+    assert_eq!(wire.lost(), [Loss::PipelinedOpaque; 4]);
+    assert_eq!((wire.ended().len(), wire.in_flight()), (0, 0));
+}
+
+/// What happens on a connection, and to its events.
+#[derive(Clone, Copy, Debug)]
+enum Happens {
+    Ask,
+    Pipeline,
+    Answer,
+    Body,
+    Finish,
+    Acknowledge,
+    Look,
+    Lose,
+    Find,
+    Repeat,
+    Swap,
+    Close(u8, u8),
+}
+
+fn happens() -> impl Strategy<Value = Happens> {
+    prop_oneof![
+        4 => Just(Happens::Ask),
+        2 => Just(Happens::Pipeline),
+        4 => Just(Happens::Answer),
+        2 => Just(Happens::Body),
+        4 => Just(Happens::Finish),
+        2 => Just(Happens::Acknowledge),
+        3 => Just(Happens::Look),
+        1 => Just(Happens::Lose),
+        2 => Just(Happens::Find),
+        1 => Just(Happens::Repeat),
+        1 => Just(Happens::Swap),
+        1 => (0u8..4, 0u8..4).prop_map(|(client, server)| Happens::Close(client, server)),
+    ]
+}
+
+proptest! {
+    /// Whatever happens to the connection and to its events: what began ended, or lives, or was
+    /// counted as lost, each once.
+    #[test]
+    fn exchanges_are_conserved(story in proptest::collection::vec(happens(), 1..60)) {
+        let mut wire = Wire::new();
+        for happens in story {
+            match happens {
+                Happens::Ask => { wire.ask(GET); }
+                Happens::Pipeline => { wire.pipeline(2); }
+                Happens::Answer => { wire.answer_next(OK5); }
+                Happens::Body => { wire.body(2); }
+                Happens::Finish => { wire.finish(3); }
+                Happens::Acknowledge => { wire.acknowledge(); }
+                Happens::Look => { wire.look(); }
+                Happens::Lose => wire.full = true,
+                Happens::Find => wire.full = false,
+                Happens::Repeat => wire.repeat(),
+                Happens::Swap => wire.swap_next = true,
+                Happens::Close(client, server) => {
+                    wire.close(client, server);
+                    wire.reopen();
+                }
+            }
+            let count = |is: fn(&Fact) -> bool| wire.facts.iter().filter(|fact| is(fact)).count();
+            let begun = count(|fact| matches!(fact, Fact::Begun { .. }));
+            let over = count(|fact| matches!(
+                fact,
+                Fact::Ended { .. } | Fact::Streaming { .. } | Fact::Dropped { .. } | Fact::Discarded { .. }
+            ));
+            let live = usize::try_from(wire.in_flight()).expect("small");
+            prop_assert_eq!(begun, over + live, "{:?}", wire.facts);
+            let ended = count(|fact| matches!(fact, Fact::Ended { .. }));
+            let drained = count(|fact| matches!(fact, Fact::Delivered { .. } | Fact::Undelivered { .. }));
+            prop_assert!(drained <= ended);
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(8))]
 
@@ -363,6 +637,6 @@ proptest! {
 fn ended_endpoint(fact: &Fact) -> Option<usize> {
     match fact {
         Fact::Ended { asked, .. } => Some(asked.class.endpoint.index()),
-        Fact::Begun { .. } | Fact::Answered { .. } | Fact::Lost(_) => None,
+        _ => None,
     }
 }

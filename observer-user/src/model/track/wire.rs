@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use observer_common::{
-    conn::Conn,
+    conn::{Conn, PROTOCOL_HTTP},
     event::{self as wire, Header},
-    flow::Flow,
+    flow::{FLAG_PIPELINED, Flow},
 };
 
 use super::Tracker;
@@ -21,6 +21,10 @@ use crate::model::{
 pub(super) struct Wire {
     /// Events are lost while it is set: the ring is full.
     pub(super) full: bool,
+    /// The next event is told behind the one after it.
+    pub(super) swap_next: bool,
+    held: Option<Vec<u8>>,
+    last: Vec<u8>,
     pub(super) conn: Conn,
     pub(super) cookie: u64,
     pub(super) now: u64,
@@ -36,8 +40,12 @@ impl Wire {
     pub(super) fn with(classifier: Classifier) -> Self {
         let mut conn = Conn::default();
         conn.tuple.client_port = 40_000;
+        conn.protocol = PROTOCOL_HTTP;
         Self {
             full: false,
+            swap_next: false,
+            held: None,
+            last: Vec::new(),
             conn,
             cookie: 7,
             now: 0,
@@ -61,7 +69,27 @@ impl Wire {
         };
         let mut record = bytemuck::bytes_of(&header).to_vec();
         record.extend_from_slice(data);
-        let event = Event::decode(&record).expect("one of ours");
+        self.last.clone_from(&record);
+        if std::mem::take(&mut self.swap_next) {
+            self.held = Some(record);
+            return;
+        }
+        self.arrive(&record);
+        if let Some(held) = self.held.take() {
+            self.arrive(&held);
+        }
+    }
+
+    /// The event arrives a second time.
+    pub(super) fn repeat(&mut self) {
+        if !self.last.is_empty() {
+            let last = self.last.clone();
+            self.arrive(&last);
+        }
+    }
+
+    fn arrive(&mut self, record: &[u8]) {
+        let event = Event::decode(record).expect("one of ours");
         self.tracker.on_event(&event, &mut self.facts);
     }
 
@@ -102,6 +130,7 @@ impl Wire {
         }
         let offset = flow.bytes;
         Self::count(flow, text.len(), self.now);
+        self.keep_latest(text);
         self.tell(
             if begins {
                 wire::RESPONSE
@@ -114,6 +143,75 @@ impl Wire {
         self
     }
 
+    /// Requests that do not wait for each other; the kernel side frames the answers.
+    pub(super) fn pipeline(&mut self, count: usize) -> &mut Self {
+        const GET: &str = "GET /boot/52:54:00:ab:cd:ef HTTP/1.1\r\nHost: a\r\n\r\n";
+        self.conn.request.flags |= FLAG_PIPELINED;
+        for _ in 0..count {
+            self.now += 1_000;
+            let flow = &mut self.conn.request;
+            flow.begin(flow.turn + 1, flow.next_seq, self.now);
+            Self::count(flow, GET.len(), self.now);
+            self.tell(wire::REQUEST, 0, GET.as_bytes());
+        }
+        self
+    }
+
+    /// The server answers the oldest request that it has not answered.
+    pub(super) fn answer_next(&mut self, head: &str) -> &mut Self {
+        if !self.conn.unanswered() {
+            return self;
+        }
+        self.now += 1_000;
+        let flow = &mut self.conn.response;
+        flow.begin(flow.turn + 1, flow.next_seq, self.now);
+        Self::count(flow, head.len(), self.now);
+        self.tell(wire::RESPONSE, 0, head.as_bytes());
+        self
+    }
+
+    /// The body's last bytes, whose end the kernel side tells where it frames the answers.
+    pub(super) fn finish(&mut self, len: usize) -> &mut Self {
+        if self.conn.response.turn == 0 {
+            return self;
+        }
+        self.body(len);
+        if self.conn.request.flags & FLAG_PIPELINED != 0 {
+            self.tell(wire::RESPONSE_MORE, 40, &[]);
+        }
+        self
+    }
+
+    /// The server sends body bytes, whose latest the entry keeps.
+    pub(super) fn send(&mut self, text: &str) -> &mut Self {
+        if !text.is_empty() {
+            self.body(text.len());
+        }
+        self.keep_latest(text);
+        self
+    }
+
+    fn keep_latest(&mut self, text: &str) {
+        for byte in text.bytes() {
+            self.conn.response.word = self.conn.response.word << 8 | u64::from(byte);
+        }
+    }
+
+    /// The client acknowledges all that was sent.
+    pub(super) fn acknowledge(&mut self) -> &mut Self {
+        self.now += 1_000;
+        self.conn.ack.seq = self.conn.response.next_seq;
+        self.conn.ack.all_ns = self.now;
+        self
+    }
+
+    /// Another connection takes its place.
+    pub(super) fn reopen(&mut self) {
+        self.conn = Conn::default();
+        self.cookie += 1;
+        self.last.clear();
+    }
+
     /// The server sends body bytes that no event tells of.
     pub(super) fn body(&mut self, len: usize) -> &mut Self {
         self.now += 1_000;
@@ -124,7 +222,9 @@ impl Wire {
     /// User space looks at the kernel's entry.
     pub(super) fn look(&mut self) -> &mut Self {
         for cookie in self.tracker.due(true) {
-            assert_eq!(cookie, self.cookie);
+            if cookie != self.cookie {
+                continue;
+            }
             self.tracker
                 .on_entry(cookie, &self.conn, self.now, &mut self.facts);
         }
@@ -144,24 +244,59 @@ impl Wire {
         let ended = |fact: &Fact| match fact {
             Fact::Ended {
                 status,
-                duration_ns,
+                phases,
                 outcome,
                 ..
-            } => Some((status.map(Status::code), duration_ns / 1_000, *outcome)),
-            Fact::Begun { .. } | Fact::Answered { .. } | Fact::Lost(_) => None,
+            } => Some((
+                status.map(Status::code),
+                phases.duration() / 1_000,
+                *outcome,
+            )),
+            _ => None,
         };
         self.facts.iter().filter_map(ended).collect()
     }
 
+    /// Payload told to have moved: to the server, to the client.
+    pub(super) fn moved(&self) -> (u64, u64) {
+        self.facts
+            .iter()
+            .fold((0, 0), |(up, down), fact| match fact {
+                Fact::Moved {
+                    request_bytes,
+                    response_bytes,
+                    ..
+                } => (up + request_bytes, down + response_bytes),
+                _ => (up, down),
+            })
+    }
+
+    /// How many were delivered after their end, and how many were not.
+    pub(super) fn delivered(&self) -> (usize, usize) {
+        self.facts
+            .iter()
+            .fold((0, 0), |(yes, no), fact| match fact {
+                Fact::Delivered { .. } => (yes + 1, no),
+                Fact::Undelivered { .. } => (yes, no + 1),
+                _ => (yes, no),
+            })
+    }
+
+    /// How many became streams.
+    pub(super) fn streamed(&self) -> usize {
+        let streams = |fact: &&Fact| matches!(fact, Fact::Streaming { .. });
+        self.facts.iter().filter(streams).count()
+    }
+
     pub(super) fn lost(&self) -> Vec<Loss> {
         let lost = |fact: &Fact| match fact {
-            Fact::Lost(loss) => Some(*loss),
-            Fact::Begun { .. } | Fact::Answered { .. } | Fact::Ended { .. } => None,
+            Fact::Lost(loss) | Fact::Dropped { loss, .. } => Some(*loss),
+            _ => None,
         };
         self.facts.iter().filter_map(lost).collect()
     }
 
     pub(super) fn in_flight(&self) -> u64 {
-        self.tracker.in_flight().iter().sum()
+        self.tracker.live().in_flight.iter().sum()
     }
 }

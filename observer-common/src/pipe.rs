@@ -1,0 +1,49 @@
+//! What the kernel side keeps of a connection whose requests do not wait for the answers.
+
+use bytemuck::{Pod, Zeroable};
+
+use crate::frame::{Framer, Lines};
+
+/// Requests under way on one pipelined connection at most; apt sends 10.
+pub const OUTSTANDING: u32 = 64;
+
+/// A walk over a segment's payload. Places are offsets in the packet.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+pub struct Walk {
+    /// The next byte.
+    pub at: u32,
+    /// Behind the last one.
+    pub end: u32,
+    /// The first one that is not counted yet.
+    pub uncounted: u32,
+    /// How many bytes of the head were handed over.
+    pub told: u32,
+    /// 1 while a message is under way.
+    pub within: u32,
+    /// 1 while that is its head.
+    pub in_head: u32,
+}
+
+/// The state of both directions; each field has one writing side, as in
+/// [`Conn`](crate::conn::Conn).
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+pub struct Pipe {
+    /// Of ingress: bit `turn % 64` is set if that request is a HEAD.
+    pub heads: u64,
+    /// Of ingress: over requests.
+    pub requests: Walk,
+    /// Of ingress: the request head under way.
+    pub lines: Lines,
+    /// Of ingress: the first turn whose answer is framed here; set before it is published.
+    pub first_turn: u32,
+    /// Of egress: over responses.
+    pub responses: Walk,
+    /// Of egress: the response under way.
+    pub framer: Framer,
+    /// Of egress: 1 if the response under way answers a HEAD.
+    pub bodiless: u32,
+    /// Always 0.
+    pub reserved: u32,
+}

@@ -1,0 +1,132 @@
+//! Responses, one behind the other.
+
+use aya_ebpf::programs::SkBuffContext;
+use observer_common::{
+    conn::Conn,
+    event::{RESPONSE, RESPONSE_MORE},
+    flow::FLAG_OPAQUE,
+    frame::{Fed, Framer},
+    pipe::Pipe,
+};
+
+use super::walk::{self, Run, Step};
+use crate::{maps::pipes, packet::Segment};
+
+/// Takes the segment's bytes that are new.
+#[inline(always)]
+pub(crate) fn follow(
+    ctx: &SkBuffContext,
+    conn: *mut Conn,
+    cookie: u64,
+    segment: &Segment,
+    now: u64,
+) -> Option<()> {
+    let pipe = pipes::get(cookie)?;
+    // SAFETY: live elements; egress is the only writer of `response` and of `responses`;
+    // `first_turn` was set before the element was published.
+    let (flow, responses, first_turn) = unsafe {
+        (
+            &mut (*conn).response,
+            &mut (*pipe).responses,
+            (*pipe).first_turn,
+        )
+    };
+    if flow.flags & FLAG_OPAQUE != 0 {
+        return None;
+    }
+    // Its answer began before anybody looked for its length.
+    let too_late = responses.within == 0 && flow.turn == first_turn && responses.told == 0;
+    if !too_late && walk::begin(responses, flow, segment) {
+        walk::run(ctx, conn, pipe, cookie, now, step);
+    }
+    if too_late || responses.at != responses.end {
+        flow.flags |= FLAG_OPAQUE;
+    }
+    Some(())
+}
+
+unsafe extern "C" fn step(_index: u32, run: *mut Run) -> i64 {
+    // SAFETY: what `walk::run` was given.
+    match step_on(unsafe { &*run }) {
+        Some(Step::On) => 0,
+        Some(Step::Stop) | None => 1,
+    }
+}
+
+#[inline(always)]
+fn step_on(run: &Run) -> Option<Step> {
+    // SAFETY: live elements; egress is the only writer of these, and of `request.turn` it
+    // reads one word.
+    let (flow, asked, pipe) = unsafe {
+        (
+            &mut (*run.conn).response,
+            (&raw const (*run.conn).request.turn).read_volatile(),
+            &mut *run.pipe,
+        )
+    };
+    if pipe.responses.at == pipe.responses.end {
+        if pipe.responses.uncounted != pipe.responses.at {
+            count(run, pipe);
+        }
+        return Some(Step::Stop);
+    }
+    if pipe.responses.within == 0 {
+        let turn = flow.turn.wrapping_add(1);
+        if asked.wrapping_sub(flow.turn).cast_signed() <= 0 {
+            return None;
+        }
+        // SAFETY: of `heads` egress reads one word.
+        let heads = unsafe { (&raw const pipe.heads).read_volatile() };
+        pipe.bodiless = (heads >> (turn & 63)) as u32 & 1;
+        pipe.framer = Framer::default();
+        pipe.responses.within = 1;
+        pipe.responses.in_head = 1;
+        pipe.responses.told = 0;
+        flow.begin(turn, flow.next_seq, run.now);
+    }
+    let walk = &mut pipe.responses;
+    let unread = pipe.framer.opaque();
+    if unread != 0 {
+        let left = u64::from(walk.end.wrapping_sub(walk.at));
+        let passed = if unread < left { unread } else { left };
+        walk.at = walk.at.wrapping_add(passed as u32);
+        let fed = pipe.framer.pass(passed);
+        return after(run, pipe, fed);
+    }
+    if run.stride(walk).is_some_and(|word| pipe.framer.skims(word)) {
+        walk.at += 8;
+        return after(run, pipe, Fed::More);
+    }
+    let byte = run.byte(walk)?;
+    walk.at += 1;
+    let fed = pipe.framer.feed(byte, pipe.bodiless == 1);
+    after(run, pipe, fed)
+}
+
+/// Tells what user space waits for: a head, and the end.
+#[inline(always)]
+fn after(run: &Run, pipe: &mut Pipe, fed: Fed) -> Option<Step> {
+    let ends = fed == Fed::End;
+    let tells = match fed {
+        Fed::Broken => return None,
+        Fed::More => pipe.responses.in_head == 1 && walk::is_piece(&pipe.responses),
+        Fed::Head | Fed::Interim | Fed::End => true,
+    };
+    if tells {
+        count(run, pipe);
+    }
+    if fed == Fed::Head {
+        pipe.responses.in_head = 0;
+    }
+    if ends {
+        pipe.responses.within = 0;
+    }
+    Some(Step::On)
+}
+
+#[inline(always)]
+fn count(run: &Run, pipe: &mut Pipe) {
+    // SAFETY: a live element; egress is the only writer of `response`.
+    let flow = unsafe { &mut (*run.conn).response };
+    run.tell(&mut pipe.responses, flow, RESPONSE, RESPONSE_MORE);
+}
