@@ -36,7 +36,7 @@ pub struct Pipe {
     pub requests: Walk,
     /// Of ingress: the request head under way.
     pub lines: Lines,
-    /// Of ingress: the first turn whose answer is framed here; set before it is published.
+    /// Of ingress: the first turn whose answer is framed here.
     pub first_turn: u32,
     /// Of egress: over responses.
     pub responses: Walk,
@@ -44,6 +44,6 @@ pub struct Pipe {
     pub framer: Framer,
     /// Of egress: 1 if the response under way answers a HEAD.
     pub bodiless: u32,
-    /// Always 0.
-    pub reserved: u32,
+    /// Of egress: the latest turn whose answer was framed here.
+    pub last_turn: u32,
 }

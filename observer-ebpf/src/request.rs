@@ -17,7 +17,8 @@ use crate::{
     http::{self, Begins, First},
     maps::{conns, pending, ports, ring::Told, stats},
     packet::{self, Segment, Server},
-    pipeline, settings,
+    pipeline::{self, Under},
+    settings,
     sock::{self, CLOSE, LISTEN, NO_SOCKET, Received, Sock},
     zeroed::zeroed,
 };
@@ -155,7 +156,7 @@ fn payload<const PIPELINES: bool>(
     if *protocol >= PROTOCOL_OTHER || upgraded {
         return None;
     }
-    if PIPELINES && flow.flags & FLAG_PIPELINED != 0 {
+    if PIPELINES && flow.flags & FLAG_PIPELINED != 0 && !pipeline::leave(conn, cookie, segment) {
         return pipeline::requests::follow(ctx, conn, cookie, segment);
     }
     let new = flow.new_bytes(segment.seq, segment.payload_len);
@@ -173,6 +174,7 @@ fn payload<const PIPELINES: bool>(
         len: segment.payload_len,
         offset: 0,
     };
+    let mut decided_now = false;
     if answered && new != 0 {
         at_boundary(ctx, sock, &mut told, conn, flow, segment, &mut place)?;
         let first = First::read(ctx, place.at, place.len);
@@ -189,6 +191,7 @@ fn payload<const PIPELINES: bool>(
     } else if flow.bytes < 8 && new == place.len {
         let first = First::read(ctx, place.at, place.len).behind(flow.word, flow.bytes as u32);
         flow.word = first.word;
+        decided_now = first.is_whole();
         if first.begins_request() {
             decide(protocol, first);
         } else if *protocol == PROTOCOL_UNKNOWN {
@@ -197,30 +200,38 @@ fn payload<const PIPELINES: bool>(
             return None;
         }
     }
-    place.offset = seq_of(segment, &place).wrapping_sub(flow.start_seq);
     let new = flow.new_bytes(seq_of(segment, &place), place.len);
     let begun = told.kind == REQUEST;
     let mut end = 0;
-    if PIPELINES && begun && cookie != NO_SOCKET && First::is_bodiless(flow.word) {
-        end = capture::head_end(ctx, place.at, place.len);
-        if end != 0 && end < place.len && pipeline::begins(ctx, conn, cookie, place.at + end) {
-            place.len = end;
-            flow.count(end, told.at_ns);
-            capture::head(ctx, told, REQUEST_MORE, conn, flow, &place, end);
+    if PIPELINES && cookie != NO_SOCKET && First::is_bodiless(flow.word) && flow.ahead == 0 {
+        let under = if begun {
+            end = capture::head_end(ctx, place.at, place.len);
+            let more = end != 0 && end < place.len && is_request(ctx, place.at + end);
+            let goes_on = end == 0 && place.len >= 8;
+            if more || goes_on {
+                Some(Under::Head(0))
+            } else {
+                None
+            }
+        } else if new != place.len || answered {
+            None
+        } else if decided_now {
+            Some(Under::Head(flow.captured.into()))
+        } else if flow.is_bare_head() && is_request(ctx, place.at) {
+            Some(Under::Done)
+        } else {
+            None
+        };
+        if let Some(under) = under
+            && pipeline::enter(conn, cookie, under)
+        {
             return pipeline::requests::follow(ctx, conn, cookie, segment);
         }
-    } else if PIPELINES
-        && !answered
-        && new == place.len
-        && flow.is_bare_head()
-        && First::is_bodiless(flow.word)
-        && cookie != NO_SOCKET
-        && pipeline::begins(ctx, conn, cookie, place.at)
-    {
-        return pipeline::requests::follow(ctx, conn, cookie, segment);
-    } else if flow.wants_head() {
+    }
+    if end == 0 && flow.wants_head() {
         end = capture::head_end_likely_last(ctx, place.at, place.len);
     }
+    place.offset = seq_of(segment, &place).wrapping_sub(flow.start_seq);
     if new != 0 {
         flow.count(new, told.at_ns);
     }
@@ -228,6 +239,12 @@ fn payload<const PIPELINES: bool>(
         capture::head(ctx, told, REQUEST_MORE, conn, flow, &place, end);
     }
     Some(())
+}
+
+/// True if the bytes at `at` begin a request, as far as they go.
+#[inline(always)]
+fn is_request(ctx: &SkBuffContext, at: u32) -> bool {
+    First::read(ctx, at, ctx.len().saturating_sub(at)).begins_request()
 }
 
 /// The place where a turn may begin; `None` if it is not in this segment.

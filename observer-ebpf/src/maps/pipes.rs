@@ -1,7 +1,11 @@
 //! Pipelined connections, by socket cookie.
 
+use core::mem::MaybeUninit;
+
 use aya_ebpf::{macros::map, maps::HashMap};
 use observer_common::{limits, pipe::Pipe};
+
+use crate::zeroed::zeroed;
 
 #[map]
 static PIPES: HashMap<u64, Pipe> = HashMap::with_max_entries(limits::PIPES, 0);
@@ -12,11 +16,13 @@ pub(crate) fn get(cookie: u64) -> Option<*mut Pipe> {
     PIPES.get_ptr_mut(cookie)
 }
 
-/// Starts to follow this connection; `None` if the table is full. User space then sees more
-/// request bytes than one request has, and counts what it cannot tell apart.
+/// A new one; `None` if the table is full. User space then sees more request bytes than one
+/// request has, and counts what it cannot tell apart.
 #[inline(always)]
-pub(crate) fn open(cookie: u64, seed: &Pipe) -> Option<*mut Pipe> {
-    PIPES.insert(cookie, seed, 0).ok()?;
+pub(crate) fn create(cookie: u64) -> Option<*mut Pipe> {
+    let mut seed = MaybeUninit::<Pipe>::uninit();
+    let seed = zeroed(&mut seed);
+    PIPES.insert(cookie, &*seed, 0).ok()?;
     get(cookie)
 }
 

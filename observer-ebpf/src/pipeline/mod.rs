@@ -3,6 +3,8 @@
 //! so both are followed by their own framing. Each still is a turn, and the events are the
 //! same.
 //!
+//! So is a request whose head comes in several segments, for another may follow it at any byte.
+//!
 //! What does not keep to it (a request with a body among them, bytes out of order, an answer
 //! that began before its head was looked at) is marked opaque, and user space counts it.
 
@@ -10,32 +12,74 @@ pub(crate) mod requests;
 pub(crate) mod responses;
 mod walk;
 
-use core::mem::MaybeUninit;
+use observer_common::{
+    conn::Conn,
+    flow::{FLAG_PIPELINED, is_after},
+    frame::Lines,
+};
 
-use aya_ebpf::programs::SkBuffContext;
-use observer_common::{conn::Conn, flow::FLAG_PIPELINED, pipe::Pipe};
+use crate::{maps::pipes, packet::Segment};
 
-use crate::{http::First, maps::pipes, zeroed::zeroed};
+/// How the request under way is taken over.
+#[derive(Clone, Copy)]
+pub(crate) enum Under {
+    /// In its head, of which so many bytes were handed over.
+    Head(u32),
+    /// Its head was whole.
+    Done,
+}
 
-/// True if the bytes at `at`, behind a whole request, begin another one, and the connection
-/// is followed as a pipelined one from now on.
+/// Follows the connection as a pipelined one from now on; false if there is no room. Called by
+/// ingress while the latest request is not answered.
 #[inline(always)]
-pub(crate) fn begins(ctx: &SkBuffContext, conn: *mut Conn, cookie: u64, at: u32) -> bool {
-    let first = First::read(ctx, at, ctx.len().saturating_sub(at));
-    if !first.begins_request() {
+pub(crate) fn enter(conn: *mut Conn, cookie: u64, under: Under) -> bool {
+    let Some(pipe) = pipes::get(cookie).or_else(|| pipes::create(cookie)) else {
         return false;
+    };
+    // SAFETY: live elements; ingress is the only writer of these.
+    unsafe {
+        let flow = &mut (*conn).request;
+        let bit = 1 << (flow.turn & 63);
+        (*pipe).heads = if flow.word >> 56 == u64::from(b'H') {
+            bit
+        } else {
+            0
+        };
+        (*pipe).first_turn = flow.turn;
+        let walk = &mut (*pipe).requests;
+        (walk.within, walk.in_head, walk.told) = match under {
+            Under::Head(told) => (1, 1, told),
+            Under::Done => (0, 0, 0),
+        };
+        (*pipe).lines = Lines::default();
+        flow.flags |= FLAG_PIPELINED;
     }
-    let mut seed = MaybeUninit::<Pipe>::uninit();
-    let seed = zeroed(&mut seed);
-    // SAFETY: a live element; ingress is the only writer of `request`.
-    let flow = unsafe { &mut (*conn).request };
-    seed.first_turn = flow.turn;
-    if flow.word >> 56 == u64::from(b'H') {
-        seed.heads = 1 << (flow.turn & 63);
-    }
-    if pipes::open(cookie, seed).is_none() {
-        return false;
-    }
-    flow.flags |= FLAG_PIPELINED;
     true
+}
+
+/// True if the connection needs no more following, and then ends it: all is answered, or one
+/// request is under way alone and its bytes do not come in order.
+#[inline(always)]
+pub(crate) fn leave(conn: *mut Conn, cookie: u64, segment: &Segment) -> bool {
+    let Some(pipe) = pipes::get(cookie) else {
+        return false;
+    };
+    // SAFETY: live elements; ingress is the only writer of `request` and `requests`, and of
+    // what belongs to egress it reads a word each.
+    unsafe {
+        let flow = &mut (*conn).request;
+        let answered = (&raw const (*conn).response.turn).read_volatile();
+        let within = (&raw const (*pipe).responses.within).read_volatile();
+        let ahead = is_after(segment.seq, flow.next_seq);
+        let (idle, alone) = if (*pipe).requests.within == 0 {
+            (within == 0 && answered == flow.turn, false)
+        } else {
+            let first = (*pipe).first_turn == flow.turn;
+            (false, ahead && first && answered != flow.turn)
+        };
+        if idle || alone {
+            flow.flags &= !FLAG_PIPELINED;
+        }
+        idle || alone
+    }
 }

@@ -22,20 +22,21 @@ pub(crate) fn follow(
     now: u64,
 ) -> Option<()> {
     let pipe = pipes::get(cookie)?;
-    // SAFETY: live elements; egress is the only writer of `response` and of `responses`;
-    // `first_turn` was set before the element was published.
-    let (flow, responses, first_turn) = unsafe {
+    // SAFETY: live elements; egress is the only writer of `response`, `responses` and
+    // `last_turn`, and of `first_turn` it reads one word.
+    let (flow, responses, first_turn, last_turn) = unsafe {
         (
             &mut (*conn).response,
             &mut (*pipe).responses,
-            (*pipe).first_turn,
+            (&raw const (*pipe).first_turn).read_volatile(),
+            (*pipe).last_turn,
         )
     };
     if flow.flags & FLAG_OPAQUE != 0 {
         return None;
     }
     // Its answer began before anybody looked for its length.
-    let too_late = responses.within == 0 && flow.turn == first_turn && responses.told == 0;
+    let too_late = flow.turn == first_turn && last_turn != flow.turn;
     if !too_late && walk::begin(responses, flow, segment) {
         walk::run(ctx, conn, pipe, cookie, now, step);
     }
@@ -78,6 +79,7 @@ fn step_on(run: &Run) -> Option<Step> {
         // SAFETY: of `heads` egress reads one word.
         let heads = unsafe { (&raw const pipe.heads).read_volatile() };
         pipe.bodiless = (heads >> (turn & 63)) as u32 & 1;
+        pipe.last_turn = turn;
         pipe.framer = Framer::default();
         pipe.responses.within = 1;
         pipe.responses.in_head = 1;

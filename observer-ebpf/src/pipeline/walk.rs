@@ -3,9 +3,7 @@
 
 use core::ffi::c_void;
 
-use aya_ebpf::{
-    EbpfContext as _, bindings::__sk_buff, helpers::generated::bpf_loop, programs::SkBuffContext,
-};
+use aya_ebpf::{bindings::__sk_buff, helpers::generated::bpf_loop, programs::SkBuffContext};
 use observer_common::{
     conn::Conn,
     flow::Flow,
@@ -113,6 +111,7 @@ impl Run {
             0
         };
         walk.told = offset + len;
+        flow.captured = walk.told as u16;
         // A lost one is counted; the exchange then ends as swept.
         let _ = ring::emit::<PIECE_SMALL>(&told, self.conn, |data| {
             capture::load(&self.ctx(), place, data, len) as u16

@@ -622,7 +622,7 @@ proptest! {
     fn a_thousand_boot_paths_are_one_endpoint(
         machines in proptest::collection::hash_set(any::<[u8; 6]>(), 1_000),
     ) {
-        let mut wire = Wire::with(Classifier::dragonfly());
+        let mut wire = Wire::new();
         for [a, b, c, d, e, f] in machines {
             let path = format!("/boot/{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}");
             wire.ask(&format!("GET {path} HTTP/1.1\r\n\r\n"));

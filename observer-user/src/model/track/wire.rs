@@ -1,6 +1,6 @@
 //! A model of the kernel side: a connection that sends and answers, and tells of it.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use observer_common::{
     conn::{Conn, PROTOCOL_HTTP},
@@ -34,10 +34,9 @@ pub(super) struct Wire {
 
 impl Wire {
     pub(super) fn new() -> Self {
-        Self::with(Classifier::dragonfly())
-    }
-
-    pub(super) fn with(classifier: Classifier) -> Self {
+        // Compiled once for all tests.
+        static CLASSIFIER: LazyLock<Arc<Classifier>> =
+            LazyLock::new(|| Arc::new(Classifier::dragonfly()));
         let mut conn = Conn::default();
         conn.tuple.client_port = 40_000;
         conn.protocol = PROTOCOL_HTTP;
@@ -49,7 +48,7 @@ impl Wire {
             conn,
             cookie: 7,
             now: 0,
-            tracker: Tracker::new(Arc::new(classifier)),
+            tracker: Tracker::new(Arc::clone(&CLASSIFIER)),
             facts: Vec::new(),
         }
     }
