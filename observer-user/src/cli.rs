@@ -50,6 +50,9 @@ pub struct RunArgs {
     /// port that is not bound to loopback only.
     #[arg(long = "http-port", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub http_ports: Vec<u16>,
+    /// TCP port never to watch, whatever listens there; may be given more than once.
+    #[arg(long = "http-ignore-port", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub ignored_ports: Vec<u16>,
     /// UDP port where TFTP requests arrive; may be given more than once. Not decoded yet.
     #[arg(long = "tftp-port", value_name = "N", default_values_t = [69], value_parser = clap::value_parser!(u16).range(1..))]
     pub tftp_ports: Vec<u16>,

@@ -139,6 +139,7 @@ fn asynchronous(listeners: Vec<TcpListener>) -> Result<Vec<tokio::net::TcpListen
 /// Pinned ports and only they, or what listens now and what will. Never our own.
 fn settings(config: &Config, own: &[SocketAddr]) -> Result<Settings> {
     let own: Vec<u16> = own.iter().map(SocketAddr::port).collect();
+    let ignored_ports = [own.as_slice(), &config.ignored_ports].concat();
     let learn_ports = config.http_ports.is_empty();
     if let Some(port) = config.http_ports.iter().find(|port| own.contains(port)) {
         bail!(
@@ -151,12 +152,12 @@ fn settings(config: &Config, own: &[SocketAddr]) -> Result<Settings> {
             tracing::warn!("ports are learned from their first packet only: {error:#}");
             Vec::new()
         });
-        http_ports.retain(|port| !own.contains(port));
+        http_ports.retain(|port| !ignored_ports.contains(port));
     }
     Ok(Settings {
         http_ports,
         tftp_ports: config.tftp_ports.clone(),
-        ignored_ports: own,
+        ignored_ports,
         learn_ports,
     })
 }
