@@ -16,6 +16,10 @@ pub struct Config {
     pub ignored_ports: Vec<u16>,
     /// UDP ports of TFTP servers.
     pub tftp_ports: Vec<u16>,
+    /// Connections observed at one time.
+    pub max_connections: u32,
+    /// Bytes of the event ring.
+    pub ring_bytes: u32,
     /// The active endpoints.
     pub classifier: Arc<Classifier>,
 }
@@ -34,6 +38,8 @@ impl Config {
             http_ports: args.http_ports.clone(),
             ignored_ports: args.ignored_ports.clone(),
             tftp_ports: args.tftp_ports.clone(),
+            max_connections: args.max_connections,
+            ring_bytes: args.ring_bytes,
             classifier: Arc::new(args.profile.classifier()?),
         })
     }

@@ -61,7 +61,8 @@ pub async fn run(config: Config) -> Result<()> {
         stopped,
     ));
 
-    let observer = Observer::new(kernel, Tracker::new(config.classifier), metrics, health);
+    let tracker = Tracker::new(config.classifier).bounded(config.max_connections);
+    let observer = Observer::new(kernel, tracker, metrics, health);
     let observed = tokio::spawn(observer.run(asked, stop))
         .await
         .context("the observer task panicked")?;
@@ -159,6 +160,8 @@ fn settings(config: &Config, own: &[SocketAddr]) -> Result<Settings> {
         tftp_ports: config.tftp_ports.clone(),
         ignored_ports,
         learn_ports,
+        max_connections: config.max_connections,
+        ring_bytes: config.ring_bytes,
     })
 }
 

@@ -8,6 +8,7 @@ use observer_common::{conn::Conn, limits, loss::Counter};
 
 use super::stats;
 
+/// User space decides the size as it loads.
 #[map]
 static CONNS: HashMap<u64, Conn> = HashMap::with_max_entries(limits::CONNS, 0);
 

@@ -21,7 +21,7 @@ use aya_log::EbpfLogger;
 use observer_common::{
     conn::Conn,
     event::Header,
-    limits::{CLOSED_NS, EARLY_DATA_NS, IDLE_NS, RING_BYTES},
+    limits::{CLOSED_NS, CONNS, EARLY_DATA_NS, IDLE_NS, RING_BYTES},
     loss::Counter,
     port,
 };
@@ -32,7 +32,7 @@ pub use self::preflight::check as preflight;
 pub use self::probes::{Hook, Probe};
 
 /// What is decided before the programs load.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// TCP ports watched from the start.
     pub http_ports: Vec<u16>,
@@ -42,6 +42,23 @@ pub struct Settings {
     pub ignored_ports: Vec<u16>,
     /// Whether a listener's first packet makes its port a watched one.
     pub learn_ports: bool,
+    /// Connections observed at one time.
+    pub max_connections: u32,
+    /// Bytes of the event ring: a power of two, a page or more.
+    pub ring_bytes: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            http_ports: Vec::new(),
+            tftp_ports: Vec::new(),
+            ignored_ports: Vec::new(),
+            learn_ports: false,
+            max_connections: CONNS,
+            ring_bytes: RING_BYTES,
+        }
+    }
 }
 
 /// The loaded and attached programs.
@@ -49,6 +66,8 @@ pub struct Kernel {
     maps: Maps,
     probes: Vec<Probe>,
     logger: Option<EbpfLogger<&'static dyn log::Log>>,
+    /// Events taken in one drain: no more than the ring holds.
+    drain_max: usize,
     /// Holds the links: dropped, everything is detached.
     _programs: Ebpf,
 }
@@ -62,6 +81,9 @@ impl Kernel {
         let mut loader = EbpfLoader::new();
         let learn_ports = u8::from(settings.learn_ports);
         loader.override_global("LEARN_PORTS", &learn_ports, true);
+        loader.override_global("RING_BYTES", &settings.ring_bytes, true);
+        loader.map_max_entries("EVENTS", settings.ring_bytes);
+        loader.map_max_entries("CONNS", settings.max_connections);
         let has_family = u8::from(matches!(records, Ok(tracefs::TcpEvent::WithFamily)));
         loader.override_global("TCP_EVENT_HAS_FAMILY", &has_family, true);
         if let Ok(types) = &types {
@@ -81,6 +103,7 @@ impl Kernel {
             maps,
             probes,
             logger,
+            drain_max: settings.ring_bytes as usize / size_of::<Header>(),
             _programs: programs,
         })
     }
@@ -88,7 +111,7 @@ impl Kernel {
     /// Takes the events that are in the ring, oldest first. Bounded, for the ring may fill as
     /// fast as it is drained.
     pub fn drain(&mut self, mut take: impl FnMut(&[u8])) {
-        for _ in 0..DRAIN_MAX {
+        for _ in 0..self.drain_max {
             let Some(record) = self.maps.events.next() else {
                 break;
             };
@@ -141,9 +164,6 @@ impl Kernel {
         Ok(unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) }?)
     }
 }
-
-/// No more than the ring holds.
-const DRAIN_MAX: usize = RING_BYTES as usize / size_of::<Header>();
 
 fn set_ports(maps: &mut Maps, settings: &Settings) -> Result<()> {
     let flagged = |ports: &[u16], flag| {

@@ -25,9 +25,6 @@ use super::{
     loss::Loss,
 };
 
-/// The kernel's tables bound ours; more can only be what we were not told the end of.
-const CONNECTIONS: usize = (limits::CONNS + limits::PENDING) as usize;
-
 /// By what a connection is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Key {
@@ -51,6 +48,8 @@ impl Key {
 pub struct Tracker {
     classifier: Arc<Classifier>,
     connections: HashMap<Key, Connection>,
+    /// The kernel's tables bound ours; more can only be what we were not told the end of.
+    bound: usize,
     /// Answered in this drain and not complete: most are by the end of it.
     fresh: Vec<u64>,
 }
@@ -62,7 +61,14 @@ impl Tracker {
             classifier,
             connections: HashMap::new(),
             fresh: Vec::new(),
+            bound: bound(limits::CONNS),
         }
+    }
+
+    /// Bounded for a kernel side that keeps so many connections.
+    pub fn bounded(mut self, connections: u32) -> Self {
+        self.bound = bound(connections);
+        self
     }
 
     /// Takes a kernel event.
@@ -153,7 +159,7 @@ impl Tracker {
 
     fn on_request(&mut self, event: &Event<'_>, facts: &mut Vec<Fact>) {
         let key = Key::of(event.header.cookie, event.header.conn.tuple);
-        if !self.connections.contains_key(&key) && self.connections.len() >= CONNECTIONS {
+        if !self.connections.contains_key(&key) && self.connections.len() >= self.bound {
             facts.push(Fact::Lost(Loss::TableFull));
             return;
         }
@@ -201,6 +207,10 @@ impl Tracker {
             connection.on_closed(conn, now_ns, facts);
         }
     }
+}
+
+fn bound(connections: u32) -> usize {
+    connections as usize + limits::PENDING as usize
 }
 
 #[cfg(test)]
