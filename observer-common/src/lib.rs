@@ -9,4 +9,5 @@ pub mod event;
 pub mod flow;
 pub mod limits;
 pub mod loss;
+pub mod notice;
 pub mod port;

@@ -12,6 +12,7 @@ mod clock;
 mod close;
 mod early;
 mod http;
+mod local;
 mod maps;
 mod packet;
 mod pickup;

@@ -13,7 +13,7 @@ use observer_common::{
 use crate::{
     adopt,
     capture::{self, Place},
-    clock, early, http,
+    clock, early, http, local,
     maps::{conns, pending, ports, ring::Told, stats},
     packet::{self, Segment, Server},
     settings,
@@ -30,7 +30,7 @@ pub(crate) fn on_ingress(ctx: &SkBuffContext) -> Option<()> {
     if !ports::watched(port) && !learn(&sock, port, state) {
         return None;
     }
-    if state == CLOSE {
+    if state == CLOSE || local::is_left_out(ctx) {
         return None;
     }
     let segment = packet::segment(ctx)?;
@@ -48,6 +48,9 @@ pub(crate) fn on_ingress(ctx: &SkBuffContext) -> Option<()> {
             None => first_met(ctx, &sock, port, &segment, cookie)?,
         }
     };
+    if met != Met::Before {
+        local::note(ctx, port);
+    }
     // SAFETY: a live element; ingress is the only writer of these fields.
     unsafe {
         (*conn).request.flags |= segment.flags;

@@ -41,6 +41,15 @@ pub enum LogLevel {
     Debug,
 }
 
+/// What becomes of requests that arrive over a loopback interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LocalClients {
+    /// They count as any other.
+    Count,
+    /// They are left out.
+    Ignore,
+}
+
 /// `pxe-observer run`.
 #[derive(Args, Clone, Debug)]
 pub struct RunArgs {
@@ -55,6 +64,10 @@ pub struct RunArgs {
     /// TCP port never to watch, whatever listens there; may be given more than once.
     #[arg(long = "http-ignore-port", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub ignored_ports: Vec<u16>,
+    /// Whether clients on this host itself count: behind a reverse proxy on it a request counts
+    /// twice, at the proxy and at the server behind it.
+    #[arg(long, value_enum, default_value_t = LocalClients::Count)]
+    pub local_clients: LocalClients,
     /// UDP port where TFTP requests arrive; may be given more than once. Not decoded yet.
     #[arg(long = "tftp-port", value_name = "N", default_values_t = [69], value_parser = clap::value_parser!(u16).range(1..))]
     pub tftp_ports: Vec<u16>,

@@ -4,7 +4,10 @@ use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::{Result, bail};
 
-use crate::{cli::RunArgs, model::classify::Classifier};
+use crate::{
+    cli::{LocalClients, RunArgs},
+    model::classify::Classifier,
+};
 
 /// What `run` runs with.
 pub struct Config {
@@ -14,6 +17,8 @@ pub struct Config {
     pub http_ports: Vec<u16>,
     /// TCP ports never watched.
     pub ignored_ports: Vec<u16>,
+    /// Whether clients on this host count.
+    pub local_clients: LocalClients,
     /// UDP ports of TFTP servers.
     pub tftp_ports: Vec<u16>,
     /// Connections observed at one time.
@@ -37,6 +42,7 @@ impl Config {
             listen: args.listen.clone(),
             http_ports: args.http_ports.clone(),
             ignored_ports: args.ignored_ports.clone(),
+            local_clients: args.local_clients,
             tftp_ports: args.tftp_ports.clone(),
             max_connections: args.max_connections,
             ring_bytes: args.ring_bytes,

@@ -17,6 +17,7 @@ use tokio::{
 };
 
 use crate::{
+    cli::LocalClients,
     config::Config,
     diag,
     health::Health,
@@ -25,6 +26,7 @@ use crate::{
     metrics::Metrics,
     model::track::Tracker,
     observer::Observer,
+    watched::{Reason, Watched},
 };
 
 /// Default port of the scrape endpoint.
@@ -44,6 +46,13 @@ pub async fn run(config: Config) -> Result<()> {
     let settings = settings(&config, &addresses)?;
     let kernel = Kernel::attach(&settings)?;
     announce(&addresses, &settings);
+    let (watched, named) = Watched::start();
+    let reason = if settings.learn_ports {
+        Reason::Listening
+    } else {
+        Reason::Pinned
+    };
+    watched.add(reason, settings.http_ports.iter().copied().collect());
 
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry, config.classifier.endpoints());
@@ -62,13 +71,16 @@ pub async fn run(config: Config) -> Result<()> {
     ));
 
     let tracker = Tracker::new(config.classifier).bounded(config.max_connections);
-    let observer = Observer::new(kernel, tracker, metrics, health);
+    let observer = Observer::new(kernel, tracker, metrics, health, watched);
     let observed = tokio::spawn(observer.run(asked, stop))
         .await
         .context("the observer task panicked")?;
     stop_serving.send_replace(true);
     if timeout(LAST_ANSWERS, server).await.is_err() {
         tracing::debug!("a connection did not end in time");
+    }
+    if timeout(LAST_ANSWERS, named).await.is_err() {
+        tracing::debug!("the last ports learned are not named");
     }
     observed.context("watch the event ring")?;
     tracing::info!("stopped; nothing is attached any more");
@@ -160,6 +172,7 @@ fn settings(config: &Config, own: &[SocketAddr]) -> Result<Settings> {
         tftp_ports: config.tftp_ports.clone(),
         ignored_ports,
         learn_ports,
+        ignore_local: config.local_clients == LocalClients::Ignore,
         max_connections: config.max_connections,
         ring_bytes: config.ring_bytes,
     })

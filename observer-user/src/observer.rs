@@ -15,6 +15,7 @@ use crate::{
     kernel::Kernel,
     metrics::Metrics,
     model::{event::Event, fact::Fact, loss::Loss, track::Tracker},
+    watched::Watched,
 };
 
 /// Between drains: the ring holds many times what arrives in this time, and nobody is woken.
@@ -30,12 +31,19 @@ pub struct Observer {
     tracker: Tracker,
     metrics: Metrics,
     health: Arc<Health>,
+    watched: Watched,
     facts: Vec<Fact>,
 }
 
 impl Observer {
     /// An observer of an attached kernel side.
-    pub fn new(kernel: Kernel, tracker: Tracker, metrics: Metrics, health: Arc<Health>) -> Self {
+    pub fn new(
+        kernel: Kernel,
+        tracker: Tracker,
+        metrics: Metrics,
+        health: Arc<Health>,
+        watched: Watched,
+    ) -> Self {
         for probe in kernel.probes() {
             metrics
                 .observer
@@ -46,6 +54,7 @@ impl Observer {
             tracker,
             metrics,
             health,
+            watched,
             facts: Vec::new(),
         }
     }
@@ -119,6 +128,9 @@ impl Observer {
             self.metrics
                 .observer
                 .kernel_lost(loss, self.kernel.count(counter));
+        }
+        if self.watched.has_room() {
+            self.watched.on_notices(&self.kernel.notices());
         }
         self.kernel.flush_diagnostics();
     }

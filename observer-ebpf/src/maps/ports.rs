@@ -1,7 +1,12 @@
 //! Which local ports are watched. A byte each, no bits: 5.10 has no atomics.
 
 use aya_ebpf::{macros::map, maps::Array};
-use observer_common::port::{EARLY, HTTP, IGNORED};
+use observer_common::{
+    notice,
+    port::{EARLY, HTTP, IGNORED, LOCAL},
+};
+
+use super::notices;
 
 #[map]
 static PORTS: Array<u8> = Array::with_max_entries(65_536, 0);
@@ -45,5 +50,20 @@ pub(crate) fn learn(port: u16) -> bool {
         }
         *flags |= HTTP;
     }
+    notices::tell(notice::LEARNED, port);
     true
+}
+
+/// Notes a client on this host; true if it is the port's first.
+#[inline(always)]
+pub(crate) fn note_local(port: u16) -> bool {
+    let Some(flags) = PORTS.get_ptr_mut(u32::from(port)) else {
+        return false;
+    };
+    // SAFETY: as in `learn`; where two CPUs are first, both tell.
+    unsafe {
+        let first = *flags & LOCAL == 0;
+        *flags |= LOCAL;
+        first
+    }
 }

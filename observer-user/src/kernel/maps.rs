@@ -3,11 +3,12 @@
 use anyhow::{Context as _, Result};
 use aya::{
     Ebpf,
-    maps::{Array, HashMap, Map, MapData, PerCpuArray, RingBuf},
+    maps::{Array, HashMap, Map, MapData, PerCpuArray, Queue, RingBuf},
 };
 use observer_common::{
     conn::{Conn, Tuple},
     loss::Counter,
+    notice,
 };
 
 /// A wire type as a map's key or value.
@@ -23,6 +24,7 @@ pub(super) struct Maps {
     conns: HashMap<MapData, u64, Wire<Conn>>,
     pending: HashMap<MapData, Wire<Tuple>, Wire<Conn>>,
     ports: Array<MapData, u8>,
+    notices: Queue<MapData, u32>,
     stats: PerCpuArray<MapData, u64>,
 }
 
@@ -37,6 +39,7 @@ impl Maps {
             events: map("EVENTS")?.try_into().context("map EVENTS")?,
             conns: map("CONNS")?.try_into().context("map CONNS")?,
             pending: map("PENDING")?.try_into().context("map PENDING")?,
+            notices: map("NOTICES")?.try_into().context("map NOTICES")?,
             ports: map("PORTS")?.try_into().context("map PORTS")?,
             stats: map("STATS")?.try_into().context("map STATS")?,
         })
@@ -78,6 +81,11 @@ impl Maps {
         self.ports
             .set(u32::from(port), flags, 0)
             .with_context(|| format!("watch port {port}"))
+    }
+
+    /// Takes what waits; bounded, for more may come meanwhile.
+    pub(super) fn notices(&mut self) -> impl Iterator<Item = u32> {
+        (0..notice::WAITING).map_while(|_| self.notices.pop(0).ok())
     }
 
     pub(super) fn count(&self, counter: Counter) -> u64 {

@@ -23,7 +23,7 @@ use observer_common::{
     event::Header,
     limits::{CLOSED_NS, CONNS, EARLY_DATA_NS, IDLE_NS, RING_BYTES},
     loss::Counter,
-    port,
+    notice, port,
 };
 use tokio::io::{Interest, unix::AsyncFd};
 
@@ -42,6 +42,8 @@ pub struct Settings {
     pub ignored_ports: Vec<u16>,
     /// Whether a listener's first packet makes its port a watched one.
     pub learn_ports: bool,
+    /// Whether clients on this host itself are left out.
+    pub ignore_local: bool,
     /// Connections observed at one time.
     pub max_connections: u32,
     /// Bytes of the event ring: a power of two, a page or more.
@@ -55,10 +57,20 @@ impl Default for Settings {
             tftp_ports: Vec::new(),
             ignored_ports: Vec::new(),
             learn_ports: false,
+            ignore_local: false,
             max_connections: CONNS,
             ring_bytes: RING_BYTES,
         }
     }
+}
+
+/// What the kernel side tells of a port, once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// A listener's first packet made it a watched one.
+    Learned(u16),
+    /// A client on this host itself asked there.
+    LocalClient(u16),
 }
 
 /// The loaded and attached programs.
@@ -81,6 +93,8 @@ impl Kernel {
         let mut loader = EbpfLoader::new();
         let learn_ports = u8::from(settings.learn_ports);
         loader.override_global("LEARN_PORTS", &learn_ports, true);
+        let ignore_local = u8::from(settings.ignore_local);
+        loader.override_global("IGNORE_LOCAL", &ignore_local, true);
         loader.override_global("RING_BYTES", &settings.ring_bytes, true);
         loader.map_max_entries("EVENTS", settings.ring_bytes);
         loader.map_max_entries("CONNS", settings.max_connections);
@@ -117,6 +131,16 @@ impl Kernel {
             };
             take(&record);
         }
+    }
+
+    /// Takes what was told of ports, oldest first.
+    pub fn notices(&mut self) -> Vec<Notice> {
+        let known = |notice| match notice::unpack(notice) {
+            (notice::LEARNED, port) => Some(Notice::Learned(port)),
+            (notice::LOCAL, port) => Some(Notice::LocalClient(port)),
+            _ => None,
+        };
+        self.maps.notices().filter_map(known).collect()
     }
 
     /// The kernel's entry of a live connection.
