@@ -17,6 +17,9 @@ pub const ADOPTED: u8 = 5;
 /// The socket is gone.
 pub const CLOSED: u8 = 6;
 
+/// Above all kinds.
+pub const KINDS: u8 = CLOSED + 1;
+
 /// The fixed part of every event; `len` captured bytes follow it.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]

@@ -15,6 +15,7 @@ use crate::{
     capture::{self, Place},
     clock, early, http, local,
     maps::{conns, pending, ports, ring::Told, stats},
+    overflow,
     packet::{self, Segment, Server},
     settings,
     sock::{self, CLOSE, LISTEN, NO_SOCKET, Received, Sock},
@@ -115,7 +116,11 @@ fn first_met(
         _ => (Met::Midway, segment.seq),
     };
     seed.request.next_seq = next_seq;
-    Some((conns::create(cookie, seed)?, met))
+    if let Ok(conn) = conns::create(cookie, seed) {
+        return Some((conn, met));
+    }
+    overflow::count(ctx, sock, segment);
+    None
 }
 
 /// Counts a segment's payload; begins a turn where the client speaks again after the server.

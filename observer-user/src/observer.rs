@@ -1,6 +1,6 @@
 //! The one task that owns the state: drains the ring, tracks, records.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{collections::HashSet, future::Future, sync::Arc, time::Duration};
 
 use observer_common::loss::Counter;
 use tokio::{
@@ -14,7 +14,12 @@ use crate::{
     http::ScrapeRequest,
     kernel::Kernel,
     metrics::Metrics,
-    model::{event::Event, fact::Fact, loss::Loss, track::Tracker},
+    model::{
+        event::{Event, Kind},
+        fact::Fact,
+        loss::Loss,
+        track::Tracker,
+    },
     watched::Watched,
 };
 
@@ -76,7 +81,10 @@ impl Observer {
                     ready?.clear_ready();
                     self.drain();
                 }
-                _ = look.tick() => self.look(),
+                _ = look.tick() => {
+                    self.drain();
+                    self.look();
+                }
                 _ = sweep.tick() => self.sweep(),
                 Some(done) = scrapes.recv() => {
                     self.drain();
@@ -113,13 +121,18 @@ impl Observer {
         self.health.drained();
     }
 
-    /// Looks at all responses under way and at what the kernel side counts by itself.
+    /// Looks at all responses under way, right behind a drain, and at what the kernel side counts
+    /// by itself.
     fn look(&mut self) {
-        self.follow(true);
+        let gone = self.follow(true);
+        if !gone.is_empty() {
+            // Their end was told before their entry went: it is in the ring, or lost.
+            self.drain();
+            self.tracker.sweep(monotonic_ns(), &gone, &mut self.facts);
+        }
         self.record();
         self.metrics.http.set_in_flight(&self.tracker.in_flight());
         for (counter, loss) in [
-            (Counter::RingFull, Loss::RingFull),
             (Counter::TableFull, Loss::TableFull),
             (Counter::PendingOverflow, Loss::PendingOverflow),
             (Counter::PendingCollision, Loss::PendingCollision),
@@ -128,6 +141,11 @@ impl Observer {
             self.metrics
                 .observer
                 .kernel_lost(loss, self.kernel.count(counter));
+        }
+        for kind in Kind::ALL {
+            self.metrics
+                .observer
+                .ring_full(kind, self.kernel.ring_full(kind.number()));
         }
         if self.watched.has_room() {
             self.watched.on_notices(&self.kernel.notices());
@@ -147,14 +165,18 @@ impl Observer {
         self.record();
     }
 
-    fn follow(&mut self, all: bool) {
+    /// Returns the connections whose entries are gone.
+    fn follow(&mut self, all: bool) -> HashSet<u64> {
         let now = monotonic_ns();
+        let mut gone = HashSet::new();
         for cookie in self.tracker.due(all) {
-            // An entry that is gone: its end is in the ring.
             if let Some(entry) = self.kernel.conn(cookie) {
                 self.tracker.on_entry(cookie, &entry, now, &mut self.facts);
+            } else {
+                gone.insert(cookie);
             }
         }
+        gone
     }
 
     fn record(&mut self) {

@@ -4,9 +4,7 @@
 //! their socket does.
 
 use aya_ebpf::{macros::map, maps::HashMap};
-use observer_common::{conn::Conn, limits, loss::Counter};
-
-use super::stats;
+use observer_common::{conn::Conn, limits};
 
 /// User space decides the size as it loads.
 #[map]
@@ -23,14 +21,16 @@ pub(crate) fn get(cookie: u64) -> Option<*mut Conn> {
     CONNS.get_ptr_mut(cookie)
 }
 
+/// The table has no room: what is lost with it, the caller knows.
+pub(crate) struct Full;
+
 /// The entry of this socket, created from `seed` if there is none.
 #[inline(always)]
-pub(crate) fn create(cookie: u64, seed: &Conn) -> Option<*mut Conn> {
+pub(crate) fn create(cookie: u64, seed: &Conn) -> Result<*mut Conn, Full> {
     if CONNS.insert(cookie, seed, BPF_NOEXIST) == Err(E2BIG) {
-        stats::count(Counter::TableFull);
-        return None;
+        return Err(Full);
     }
-    get(cookie)
+    get(cookie).ok_or(Full)
 }
 
 /// Forgets the socket.

@@ -2,7 +2,7 @@
 //! unless it is past half full.
 
 use aya_ebpf::{macros::map, maps::RingBuf};
-use observer_common::{conn::Conn, event::Record, limits, loss::Counter};
+use observer_common::{conn::Conn, event::Record, limits};
 
 use super::stats;
 use crate::settings;
@@ -42,7 +42,7 @@ pub(crate) fn emit<const N: usize>(
 ) -> Result<(), Full> {
     let Some(mut entry) = EVENTS.reserve::<Record<N>>(0) else {
         return Err(Full {
-            first: stats::count(Counter::RingFull),
+            first: stats::count_ring_full(told.kind),
         });
     };
     let record = entry.as_mut_ptr();

@@ -1,21 +1,35 @@
 //! What the programs count about themselves, per CPU.
 
+use core::arch::asm;
+
 use aya_ebpf::{macros::map, maps::PerCpuArray};
-use observer_common::loss::Counter;
+use observer_common::loss::{Counter, SLOTS, ring_full_slot};
 
 #[map]
-static STATS: PerCpuArray<u64> = PerCpuArray::with_max_entries(Counter::COUNT, 0);
+static STATS: PerCpuArray<u64> = PerCpuArray::with_max_entries(SLOTS, 0);
 
-/// Adds one; true if it was this CPU's first.
+/// Counts a request that is lost.
 #[inline(always)]
-pub(crate) fn count(counter: Counter) -> bool {
-    let Some(slot) = STATS.get_ptr_mut(counter.slot()) else {
-        return false;
+pub(crate) fn count(counter: Counter) {
+    add_one(counter.slot());
+}
+
+/// Counts an event that found the ring full; true if it was this CPU's first of its kind.
+#[inline(always)]
+pub(crate) fn count_ring_full(kind: u8) -> bool {
+    add_one(ring_full_slot(kind)) == 1
+}
+
+/// Returns what the slot then holds.
+#[inline(always)]
+fn add_one(slot: u32) -> u64 {
+    let Some(slot) = STATS.get_ptr_mut(slot) else {
+        return 0;
     };
-    // SAFETY: this CPU's element of our array; a program is not interrupted by itself on
-    // its CPU, and one lost increment against a nested program is within a counter's error.
+    // SAFETY: this CPU's element of our array. Atomic, since a packet that arrives may interrupt
+    // one that is sent; in assembly, since the fetching kind that LLVM may choose needs 5.12.
     unsafe {
-        *slot += 1;
-        *slot == 1
+        asm!("lock *(u64 *)({0} + 0) += {1}", in(reg) slot, in(reg) 1_u64, options(nostack));
+        slot.read_volatile()
     }
 }

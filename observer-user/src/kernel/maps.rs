@@ -7,7 +7,6 @@ use aya::{
 };
 use observer_common::{
     conn::{Conn, Tuple},
-    loss::Counter,
     notice,
 };
 
@@ -88,9 +87,9 @@ impl Maps {
         (0..notice::WAITING).map_while(|_| self.notices.pop(0).ok())
     }
 
-    pub(super) fn count(&self, counter: Counter) -> u64 {
+    pub(super) fn count(&self, slot: u32) -> u64 {
         self.stats
-            .get(&counter.slot(), 0)
+            .get(&slot, 0)
             .map_or(0, |values| values.iter().sum())
     }
 }

@@ -22,7 +22,7 @@ use observer_common::{
     conn::Conn,
     event::Header,
     limits::{CLOSED_NS, CONNS, EARLY_DATA_NS, IDLE_NS, RING_BYTES},
-    loss::Counter,
+    loss::{self, Counter},
     notice, port,
 };
 use tokio::io::{Interest, unix::AsyncFd};
@@ -166,7 +166,12 @@ impl Kernel {
 
     /// One of the programs' own counts, over all CPUs.
     pub fn count(&self, counter: Counter) -> u64 {
-        self.maps.count(counter)
+        self.maps.count(counter.slot())
+    }
+
+    /// Events of a kind of the wire that found the ring full.
+    pub fn ring_full(&self, kind: u8) -> u64 {
+        self.maps.count(loss::ring_full_slot(kind))
     }
 
     /// What is attached, and what is not and why.

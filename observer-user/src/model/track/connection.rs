@@ -29,7 +29,8 @@ impl Connection {
         self.exchange.as_ref().and_then(Exchange::endpoint)
     }
 
-    pub(super) fn adopted(&mut self, cookie: u64) {
+    pub(super) fn adopted(&mut self, cookie: u64, now_ns: u64) {
+        self.last_ns = now_ns;
         if let Some(exchange) = &mut self.exchange {
             exchange.adopted(cookie);
         }
@@ -119,6 +120,15 @@ impl Connection {
             over.end(conn, now_ns, over.outcome_at_close(conn), facts);
         }
         self.exchange.is_none()
+    }
+
+    /// Takes the kernel's entry as it stands, when the events before `now_ns` were taken.
+    pub(super) fn on_entry(&mut self, conn: &Conn, now_ns: u64, facts: &mut Vec<Fact>) {
+        self.on_progress(conn, now_ns, facts);
+        let exchange = self.exchange.as_ref();
+        if exchange.is_some_and(|exchange| exchange.is_overdue(conn, now_ns)) {
+            self.give_up(Loss::Swept, facts);
+        }
     }
 
     pub(super) fn on_closed(&mut self, conn: &Conn, now_ns: u64, facts: &mut Vec<Fact>) {

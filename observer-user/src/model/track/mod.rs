@@ -83,7 +83,7 @@ impl Tracker {
                 }
             }
             Kind::Response | Kind::ResponseMore => self.on_response(event, facts),
-            Kind::Adopted => self.on_adopted(cookie, conn.tuple),
+            Kind::Adopted => self.on_adopted(cookie, conn.tuple, event.header.at_ns),
             Kind::Closed => self.on_closed(cookie, conn, event.header.at_ns, facts),
         }
     }
@@ -92,7 +92,7 @@ impl Tracker {
     /// `now_ns`.
     pub fn on_entry(&mut self, cookie: u64, entry: &Conn, now_ns: u64, facts: &mut Vec<Fact>) {
         if let Some(connection) = self.connections.get_mut(&Key::Socket(cookie)) {
-            connection.on_progress(entry, now_ns, facts);
+            connection.on_entry(entry, now_ns, facts);
         }
     }
 
@@ -132,7 +132,11 @@ impl Tracker {
         self.connections.retain(|key, connection| {
             let keep = match key {
                 Key::Early(_) => now_ns.saturating_sub(connection.last_ns()) < EARLY_DATA_NS,
-                Key::Socket(cookie) => !gone.contains(cookie),
+                // Told of a moment ago, it may not be there yet.
+                Key::Socket(cookie) => {
+                    !gone.contains(cookie)
+                        || now_ns.saturating_sub(connection.last_ns()) < exchange::OVERDUE_NS
+                }
             };
             if !keep {
                 connection.give_up(Loss::Swept, facts);
@@ -168,13 +172,17 @@ impl Tracker {
             // counted that.
             self.connections.remove(&key);
         }
+        if event.header.conn.request.turn > 1 {
+            let header = &event.header;
+            self.claim_early(header.cookie, header.conn.tuple, header.at_ns);
+        }
         let connection = self.connections.entry(key).or_default();
         connection.on_request(event, &self.classifier, facts);
     }
 
     fn on_response(&mut self, event: &Event<'_>, facts: &mut Vec<Fact>) {
         let cookie = event.header.cookie;
-        self.claim_early(cookie, event.header.conn.tuple);
+        self.claim_early(cookie, event.header.conn.tuple, event.header.at_ns);
         let Some(connection) = self.connections.get_mut(&Key::Socket(cookie)) else {
             return;
         };
@@ -184,21 +192,21 @@ impl Tracker {
     }
 
     /// What ADOPTED would have told, had it not been lost.
-    fn claim_early(&mut self, cookie: u64, tuple: Tuple) {
+    fn claim_early(&mut self, cookie: u64, tuple: Tuple, now_ns: u64) {
         if cookie != 0 && !self.connections.contains_key(&Key::Socket(cookie)) {
-            self.on_adopted(cookie, tuple);
+            self.on_adopted(cookie, tuple, now_ns);
         }
     }
 
-    fn on_adopted(&mut self, cookie: u64, tuple: Tuple) {
+    fn on_adopted(&mut self, cookie: u64, tuple: Tuple, now_ns: u64) {
         if let Some(mut connection) = self.connections.remove(&Key::Early(tuple)) {
-            connection.adopted(cookie);
+            connection.adopted(cookie, now_ns);
             self.connections.insert(Key::Socket(cookie), connection);
         }
     }
 
     fn on_closed(&mut self, cookie: u64, conn: &Conn, now_ns: u64, facts: &mut Vec<Fact>) {
-        self.claim_early(cookie, conn.tuple);
+        self.claim_early(cookie, conn.tuple, now_ns);
         let Some(mut connection) = self.connections.remove(&Key::of(cookie, conn.tuple)) else {
             return;
         };
@@ -213,6 +221,8 @@ fn bound(connections: u32) -> usize {
     connections as usize + limits::PENDING as usize
 }
 
+#[cfg(test)]
+mod overload;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
