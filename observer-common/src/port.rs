@@ -10,3 +10,5 @@ pub const IGNORED: u8 = 4;
 pub const EARLY: u8 = 8;
 /// A client on this host asked here, and that was told: set by the kernel side.
 pub const LOCAL: u8 = 16;
+/// A connection here found the table full: set by the kernel side.
+pub const OVERFLOWED: u8 = 32;

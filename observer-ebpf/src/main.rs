@@ -14,6 +14,7 @@ mod early;
 mod http;
 mod local;
 mod maps;
+mod midway;
 mod overflow;
 mod packet;
 mod pickup;

@@ -119,7 +119,7 @@ fn first_met(
     if let Ok(conn) = conns::create(cookie, seed) {
         return Some((conn, met));
     }
-    overflow::count(ctx, sock, segment);
+    overflow::count(ctx, sock, port, segment);
     None
 }
 

@@ -33,6 +33,12 @@ pub(crate) fn create(cookie: u64, seed: &Conn) -> Result<*mut Conn, Full> {
     get(cookie).ok_or(Full)
 }
 
+/// Creates the entry of this socket; false if it has one, or there is no room.
+#[inline(always)]
+pub(crate) fn add(cookie: u64, seed: &Conn) -> bool {
+    CONNS.insert(cookie, seed, BPF_NOEXIST).is_ok()
+}
+
 /// Forgets the socket.
 #[inline(always)]
 pub(crate) fn remove(cookie: u64) {

@@ -3,7 +3,7 @@
 use aya_ebpf::{macros::map, maps::Array};
 use observer_common::{
     notice,
-    port::{EARLY, HTTP, IGNORED, LOCAL},
+    port::{EARLY, HTTP, IGNORED, LOCAL, OVERFLOWED},
 };
 
 use super::notices;
@@ -33,6 +33,23 @@ pub(crate) fn note_early_data(port: u16) {
     if let Some(flags) = PORTS.get_ptr_mut(u32::from(port)) {
         // SAFETY: as in `learn`.
         unsafe { *flags |= EARLY };
+    }
+}
+
+/// True if a connection here ever found the table full.
+#[inline(always)]
+pub(crate) fn overflowed(port: u16) -> bool {
+    PORTS
+        .get(u32::from(port))
+        .is_some_and(|flags| flags & OVERFLOWED != 0)
+}
+
+/// A connection here found the table full.
+#[inline(always)]
+pub(crate) fn note_overflow(port: u16) {
+    if let Some(flags) = PORTS.get_ptr_mut(u32::from(port)) {
+        // SAFETY: as in `learn`.
+        unsafe { *flags |= OVERFLOWED };
     }
 }
 
