@@ -6,7 +6,8 @@
 
 use std::{
     env,
-    net::{Ipv4Addr, SocketAddr},
+    io::{Read as _, Write as _},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     time::{Duration, Instant},
 };
 
@@ -15,6 +16,9 @@ use tests::{
     load::Load, netns::Netns, nginx::Nginx, observer::Observer, require_root, scrape::Scrape,
 };
 
+const GET: &str = "GET /boot/52:54:00:ab:cd:ef HTTP/1.1\r\nHost: test\r\n\r\n";
+const POST: &str = "POST /api/x HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\n";
+const ANSWER: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 const PATH: &str = "/boot/52:54:00:ab:cd:ef";
 /// Many times what it takes to see that an event was lost.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -134,6 +138,48 @@ fn a_tiny_table_loses_what_it_says() {
     let account = stage.end(asked);
     account.balances(&["table_full"]);
     assert!(account.lost("table_full") > 0.0 && account.counted() > 0.0);
+}
+
+/// A request without a place: its segments, its answer and the place that comes free meanwhile
+/// make no more of it.
+#[test]
+fn a_request_without_a_place_is_lost_once() {
+    const PORT: u16 = 18_177;
+    require_root();
+    let netns = Netns::new("place").expect("netns");
+    let listen = || TcpListener::bind((Ipv4Addr::LOCALHOST, PORT)).expect("listen");
+    let listener = netns.inside(listen).expect("inside");
+    let args = ["--http-port", "18177", "--max-connections", "1"];
+    let observer = Observer::start(&args).expect("observer");
+    let connection = || {
+        let connect = || TcpStream::connect((Ipv4Addr::LOCALHOST, PORT)).expect("connect");
+        let asked = netns.inside(connect).expect("inside");
+        (asked, listener.accept().expect("accept").0)
+    };
+    // One says, the other takes all of it.
+    let say = |from: &mut TcpStream, to: &mut TcpStream, text: &str| {
+        from.write_all(text.as_bytes()).expect("say");
+        to.read_exact(&mut vec![0; text.len()]).expect("take");
+    };
+    let mut first = connection();
+    let mut second = connection();
+    say(&mut first.0, &mut first.1, GET);
+    say(&mut first.1, &mut first.0, ANSWER);
+    for part in [POST, "bo", "dy"] {
+        say(&mut second.0, &mut second.1, part);
+    }
+    drop(first);
+    say(&mut second.1, &mut second.0, ANSWER);
+    let counts = || {
+        let scrape = observer.scrape().expect("scrape");
+        (scrape.sum("http_requests_total", &[]), scrape.lost())
+    };
+    let lost = vec![("table_full".to_owned(), 1.0)];
+    assert_eq!(counts(), (1.0, lost.clone()));
+    say(&mut second.0, &mut second.1, GET);
+    say(&mut second.1, &mut second.0, ANSWER);
+    assert_eq!(counts(), (2.0, lost));
+    observer.stop().expect("stop");
 }
 
 /// The observer does not run for as long as the load lasts, and the ring is too small for it.
