@@ -19,6 +19,9 @@ pub const CLOSED: u8 = 6;
 /// Bytes of the next turn's request that overtook its first ones.
 pub const REQUEST_AHEAD: u8 = 7;
 
+/// Above all kinds.
+pub const KINDS: u8 = REQUEST_AHEAD + 1;
+
 /// The fixed part of every event; `len` captured bytes follow it.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]

@@ -10,6 +10,7 @@ pub mod flow;
 pub mod frame;
 pub mod limits;
 pub mod loss;
+pub mod notice;
 pub mod pipe;
 pub mod port;
 pub mod stats;

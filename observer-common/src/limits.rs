@@ -9,16 +9,21 @@ pub const PIECE_LARGE: usize = 8192;
 /// Pieces of one head handed over at most: a client may send it byte by byte, or the same
 /// segment again and again.
 pub const PIECES_MAX: u32 = 64;
-/// Connections to watched ports at one time.
+/// Connections to watched ports at one time, if nothing else is asked for.
 pub const CONNS: u32 = 65_536;
+/// The most that can be asked for: 4 GiB of kernel memory.
+pub const CONNS_MAX: u32 = 1 << 24;
 /// Connections whose data came before their socket: bounded by the accept queues
 /// (`net.core.somaxconn` is 4096 by default).
 pub const PENDING: u32 = 4_096;
 /// Connections whose requests do not wait for the answers, at one time.
 pub const PIPES: u32 = 1_024;
-/// Bytes of the event ring; a power of two. At 10 ms between drains it holds what
+/// Bytes of the event ring, if nothing else is asked for; a power of two. At 10 ms between
+/// drains it holds what
 /// about 600,000 requests/s emit.
 pub const RING_BYTES: u32 = 8 << 20;
+/// The most that can be asked for.
+pub const RING_BYTES_MAX: u32 = 1 << 30;
 /// How long early data may wait for its socket, in nanoseconds: longer than any SYN-ACK is
 /// repeated (`tcp_synack_retries`: 63 s).
 pub const EARLY_DATA_NS: u64 = 120_000_000_000;

@@ -1,38 +1,48 @@
 //! Everything the kernel side counts as lost: index = slot of the per-CPU array.
+//!
+//! A [`Counter`] counts requests, each once; of the events that found the ring full, user space
+//! knows by their kinds what became of their requests.
 
-/// What was lost, and why.
+use crate::event::KINDS;
+
+/// Why a request was lost.
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counter {
-    /// Events that found the ring full.
-    RingFull = 0,
-    /// Connections that found their table full.
-    TableFull = 1,
+    /// It found the connection table full.
+    TableFull = 0,
     /// Early data that found its table full.
-    PendingOverflow = 2,
+    PendingOverflow = 1,
     /// Early data of another connection with the same addresses and ports.
-    PendingCollision = 3,
+    PendingCollision = 2,
     /// Payload on a connection whose request was not seen.
-    JoinedMidway = 4,
+    JoinedMidway = 3,
 }
 
 impl Counter {
     /// All of them, in slot order.
-    pub const ALL: [Self; 5] = [
-        Self::RingFull,
+    pub const ALL: [Self; 4] = [
         Self::TableFull,
         Self::PendingOverflow,
         Self::PendingCollision,
         Self::JoinedMidway,
     ];
-    /// How many there are.
-    pub const COUNT: u32 = 5;
+    /// How many slots there are.
+    pub const COUNT: u32 = 4;
 
     /// The slot.
     pub const fn slot(self) -> u32 {
         self as u32
     }
 }
+
+/// The slot of events of this kind that found the ring full: behind the counters.
+pub const fn ring_full_slot(kind: u8) -> u32 {
+    Counter::COUNT + kind as u32
+}
+
+/// How many slots there are in all.
+pub const SLOTS: u32 = ring_full_slot(KINDS);
 
 #[cfg(test)]
 mod tests {

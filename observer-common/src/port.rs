@@ -8,3 +8,7 @@ pub const TFTP: u8 = 2;
 pub const IGNORED: u8 = 4;
 /// Data came here before its socket, so early data is looked for: set by the kernel side.
 pub const EARLY: u8 = 8;
+/// A client on this host asked here, and that was told: set by the kernel side.
+pub const LOCAL: u8 = 16;
+/// A connection here found the table full: set by the kernel side.
+pub const OVERFLOWED: u8 = 32;

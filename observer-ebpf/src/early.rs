@@ -52,7 +52,11 @@ pub(crate) fn entry(ctx: &SkBuffContext, port: u16, segment: &Segment) -> Option
         stats::count(Counter::PendingCollision);
     }
     ports::note_early_data(port);
-    Some((pending::put(seed)?, Met::AtStart))
+    let early = pending::put(seed);
+    if early.is_none() {
+        ports::note_overflow(port);
+    }
+    Some((early?, Met::AtStart))
 }
 
 /// No socket will claim it: the client gave up before the server took it in, or has come

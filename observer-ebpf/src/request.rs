@@ -15,7 +15,9 @@ use crate::{
     capture::{self, Place},
     clock, early,
     http::{self, Begins, First},
+    local,
     maps::{conns, pending, ports, ring::Told, stats},
+    overflow,
     packet::{self, Segment, Server},
     pipeline::{self, Under},
     settings,
@@ -32,7 +34,7 @@ pub(crate) fn on_ingress<const PIPELINES: bool>(ctx: &SkBuffContext) -> Option<(
     if !ports::watched(port) && !learn(&sock, port, state) {
         return None;
     }
-    if state == CLOSE {
+    if state == CLOSE || local::is_left_out(ctx) {
         return None;
     }
     let segment = packet::segment(ctx)?;
@@ -50,6 +52,9 @@ pub(crate) fn on_ingress<const PIPELINES: bool>(ctx: &SkBuffContext) -> Option<(
             None => first_met(ctx, &sock, port, &segment, cookie)?,
         }
     };
+    if met != Met::Before {
+        local::note(ctx, port);
+    }
     acknowledge(conn, &segment);
     if segment.payload_len != 0 {
         payload::<PIPELINES>(ctx, &sock, conn, cookie, &segment, met);
@@ -128,7 +133,11 @@ fn first_met(
         _ => (Met::Midway, segment.seq),
     };
     seed.request.next_seq = next_seq;
-    Some((conns::create(cookie, seed)?, met))
+    if let Ok(conn) = conns::create(cookie, seed) {
+        return Some((conn, met));
+    }
+    overflow::count(ctx, sock, port, segment);
+    None
 }
 
 /// Counts a segment's payload; begins a turn where the client speaks again after the server.

@@ -15,6 +15,7 @@ use crate::{
     clock,
     http::{self, Announces},
     maps::{conns, pending, ports, ring::Told},
+    midway,
     packet::{self, Segment, Server},
     pipeline,
     sock::{self, CLOSE, LISTEN, Sock},
@@ -38,10 +39,9 @@ pub(crate) fn on_egress<const PIPELINES: bool>(ctx: &SkBuffContext) -> Option<()
     }
     let segment = packet::segment(ctx)?;
     let cookie = sock::cookie(ctx);
-    let conn = match conns::get(cookie) {
-        Some(conn) => conn,
-        None if ports::had_early_data(port) => adopted(ctx, cookie, &segment)?,
-        None => return None,
+    let known = conns::get(cookie).or_else(|| adopted(ctx, port, cookie, &segment));
+    let Some(conn) = known else {
+        return midway::meet(ctx, &sock, port, &segment, cookie);
     };
     if segment.payload_len != 0 {
         payload::<PIPELINES>(ctx, conn, cookie, &segment);
@@ -56,7 +56,10 @@ pub(crate) fn on_egress<const PIPELINES: bool>(ctx: &SkBuffContext) -> Option<()
 
 /// A child's first packet may claim what came before it.
 #[inline(always)]
-fn adopted(ctx: &SkBuffContext, cookie: u64, segment: &Segment) -> Option<*mut Conn> {
+fn adopted(ctx: &SkBuffContext, port: u16, cookie: u64, segment: &Segment) -> Option<*mut Conn> {
+    if !ports::had_early_data(port) {
+        return None;
+    }
     let mut tuple = MaybeUninit::<Tuple>::uninit();
     let tuple = zeroed(&mut tuple);
     packet::tuple(ctx, segment, Server::Source, tuple)?;

@@ -7,6 +7,14 @@ use aya_ebpf::Global;
 #[unsafe(no_mangle)]
 static LEARN_PORTS: Global<u8> = Global::new(0);
 
+/// 1 when clients on this host itself are left out.
+#[unsafe(no_mangle)]
+static IGNORE_LOCAL: Global<u8> = Global::new(0);
+
+/// Bytes of the event ring.
+#[unsafe(no_mangle)]
+static RING_BYTES: Global<u32> = Global::new(0);
+
 /// Byte offsets within `struct sock_common`, from the running kernel's BTF.
 #[unsafe(no_mangle)]
 static SKC_NUM: Global<u32> = Global::new(0);
@@ -31,6 +39,18 @@ static TCP_EVENT_HAS_FAMILY: Global<u8> = Global::new(0);
 #[inline(always)]
 pub(crate) fn tcp_event_has_family() -> bool {
     TCP_EVENT_HAS_FAMILY.load() == 1
+}
+
+/// True when clients on this host itself are left out.
+#[inline(always)]
+pub(crate) fn ignore_local() -> bool {
+    IGNORE_LOCAL.load() == 1
+}
+
+/// How many bytes the event ring has.
+#[inline(always)]
+pub(crate) fn ring_bytes() -> u64 {
+    u64::from(RING_BYTES.load())
 }
 
 /// True when listeners are learned from their packets.

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use observer_common::limits;
+use rustix::param::page_size;
 
 use crate::commands::{ProfileArgs, classify, rules};
 
@@ -39,6 +41,15 @@ pub enum LogLevel {
     Debug,
 }
 
+/// What becomes of requests that arrive over a loopback interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LocalClients {
+    /// They count as any other.
+    Count,
+    /// They are left out.
+    Ignore,
+}
+
 /// `pxe-observer run`.
 #[derive(Args, Clone, Debug)]
 pub struct RunArgs {
@@ -50,15 +61,43 @@ pub struct RunArgs {
     /// port that is not bound to loopback only.
     #[arg(long = "http-port", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub http_ports: Vec<u16>,
+    /// TCP port never to watch, whatever listens there; may be given more than once.
+    #[arg(long = "http-ignore-port", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub ignored_ports: Vec<u16>,
+    /// Whether clients on this host itself count: behind a reverse proxy on it a request counts
+    /// twice, at the proxy and at the server behind it.
+    #[arg(long, value_enum, default_value_t = LocalClients::Count)]
+    pub local_clients: LocalClients,
     /// UDP port where TFTP requests arrive; may be given more than once. Not decoded yet.
     #[arg(long = "tftp-port", value_name = "N", default_values_t = [69], value_parser = clap::value_parser!(u16).range(1..))]
     pub tftp_ports: Vec<u16>,
+    /// Connections to watched ports observed at one time; about 250 bytes of kernel memory each.
+    #[arg(long, value_name = "N", default_value_t = limits::CONNS, value_parser = clap::value_parser!(u32).range(1..=i64::from(limits::CONNS_MAX)))]
+    pub max_connections: u32,
+    /// Bytes of the event ring, a power of two: what the kernel side tells between two drains,
+    /// 10 ms apart, must fit.
+    #[arg(long, value_name = "N", default_value_t = limits::RING_BYTES, value_parser = ring_bytes)]
+    pub ring_bytes: u32,
     /// Endpoints to aggregate into.
     #[command(flatten)]
     pub profile: ProfileArgs,
     /// How much to log, to standard error.
     #[arg(long, value_enum, default_value_t = LogLevel::Info)]
     pub log_level: LogLevel,
+}
+
+/// What the kernel takes as the size of a ring.
+fn ring_bytes(text: &str) -> Result<u32, String> {
+    let page = page_size();
+    let fits = |bytes: &u32| {
+        bytes.is_power_of_two() && *bytes as usize >= page && *bytes <= limits::RING_BYTES_MAX
+    };
+    text.parse().ok().filter(fits).ok_or_else(|| {
+        format!(
+            "not a power of two from {page} (a page) to {}",
+            limits::RING_BYTES_MAX
+        )
+    })
 }
 
 #[cfg(test)]
@@ -70,5 +109,23 @@ mod tests {
     #[test]
     fn the_definition_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_ring_is_a_power_of_two_of_a_page_or_more() {
+        let page = u32::try_from(page_size()).expect("small");
+        for (bytes, taken) in [
+            (page, true),
+            (limits::RING_BYTES, true),
+            (limits::RING_BYTES_MAX, true),
+            (page / 2, false),
+            (page + 1, false),
+            (3 * page, false),
+            (0, false),
+        ] {
+            assert_eq!(ring_bytes(&bytes.to_string()).is_ok(), taken, "{bytes}");
+        }
+        assert!(ring_bytes("8M").is_err());
+        assert!(ring_bytes(&(u64::from(limits::RING_BYTES_MAX) * 2).to_string()).is_err());
     }
 }

@@ -17,6 +17,7 @@ use tokio::{
 };
 
 use crate::{
+    cli::LocalClients,
     config::Config,
     diag,
     health::Health,
@@ -25,6 +26,7 @@ use crate::{
     metrics::Metrics,
     model::track::Tracker,
     observer::Observer,
+    watched::{Reason, Watched},
 };
 
 /// Default port of the scrape endpoint.
@@ -44,6 +46,13 @@ pub async fn run(config: Config) -> Result<()> {
     let settings = settings(&config, &addresses)?;
     let kernel = Kernel::attach(&settings)?;
     announce(&addresses, &settings);
+    let (watched, named) = Watched::start();
+    let reason = if settings.learn_ports {
+        Reason::Listening
+    } else {
+        Reason::Pinned
+    };
+    watched.add(reason, settings.http_ports.iter().copied().collect());
 
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry, config.classifier.endpoints());
@@ -61,13 +70,17 @@ pub async fn run(config: Config) -> Result<()> {
         stopped,
     ));
 
-    let observer = Observer::new(kernel, Tracker::new(config.classifier), metrics, health);
+    let tracker = Tracker::new(config.classifier).bounded(config.max_connections);
+    let observer = Observer::new(kernel, tracker, metrics, health, watched);
     let observed = tokio::spawn(observer.run(asked, stop))
         .await
         .context("the observer task panicked")?;
     stop_serving.send_replace(true);
     if timeout(LAST_ANSWERS, server).await.is_err() {
         tracing::debug!("a connection did not end in time");
+    }
+    if timeout(LAST_ANSWERS, named).await.is_err() {
+        tracing::debug!("the last ports learned are not named");
     }
     observed.context("watch the event ring")?;
     tracing::info!("stopped; nothing is attached any more");
@@ -139,6 +152,7 @@ fn asynchronous(listeners: Vec<TcpListener>) -> Result<Vec<tokio::net::TcpListen
 /// Pinned ports and only they, or what listens now and what will. Never our own.
 fn settings(config: &Config, own: &[SocketAddr]) -> Result<Settings> {
     let own: Vec<u16> = own.iter().map(SocketAddr::port).collect();
+    let ignored_ports = [own.as_slice(), &config.ignored_ports].concat();
     let learn_ports = config.http_ports.is_empty();
     if let Some(port) = config.http_ports.iter().find(|port| own.contains(port)) {
         bail!(
@@ -151,13 +165,16 @@ fn settings(config: &Config, own: &[SocketAddr]) -> Result<Settings> {
             tracing::warn!("ports are learned from their first packet only: {error:#}");
             Vec::new()
         });
-        http_ports.retain(|port| !own.contains(port));
+        http_ports.retain(|port| !ignored_ports.contains(port));
     }
     Ok(Settings {
         http_ports,
         tftp_ports: config.tftp_ports.clone(),
-        ignored_ports: own,
+        ignored_ports,
         learn_ports,
+        ignore_local: config.local_clients == LocalClients::Ignore,
+        max_connections: config.max_connections,
+        ring_bytes: config.ring_bytes,
     })
 }
 

@@ -15,3 +15,4 @@ pub mod kernel;
 pub mod metrics;
 pub mod model;
 pub mod observer;
+pub mod watched;

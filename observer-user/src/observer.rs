@@ -1,6 +1,6 @@
 //! The one task that owns the state: drains the ring, tracks, records.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{collections::HashSet, future::Future, sync::Arc, time::Duration};
 
 use observer_common::loss::Counter;
 use tokio::{
@@ -15,12 +15,13 @@ use crate::{
     kernel::{Hook, Kernel},
     metrics::Metrics,
     model::{
-        event::Event,
+        event::{Event, Kind},
         fact::Fact,
         loss::Loss,
         protocol::Protocol,
         track::{Live, Tracker},
     },
+    watched::Watched,
 };
 
 /// Between drains: the ring holds many times what arrives in this time, and nobody is woken.
@@ -36,12 +37,19 @@ pub struct Observer {
     tracker: Tracker,
     metrics: Metrics,
     health: Arc<Health>,
+    watched: Watched,
     facts: Vec<Fact>,
 }
 
 impl Observer {
     /// An observer of an attached kernel side.
-    pub fn new(kernel: Kernel, tracker: Tracker, metrics: Metrics, health: Arc<Health>) -> Self {
+    pub fn new(
+        kernel: Kernel,
+        tracker: Tracker,
+        metrics: Metrics,
+        health: Arc<Health>,
+        watched: Watched,
+    ) -> Self {
         for probe in kernel.probes() {
             metrics
                 .observer
@@ -52,6 +60,7 @@ impl Observer {
             tracker,
             metrics,
             health,
+            watched,
             facts: Vec::new(),
         }
     }
@@ -73,7 +82,10 @@ impl Observer {
                     ready?.clear_ready();
                     self.drain();
                 }
-                _ = look.tick() => self.look(),
+                _ = look.tick() => {
+                    self.drain();
+                    self.look();
+                }
                 _ = sweep.tick() => self.sweep(),
                 Some(done) = scrapes.recv() => {
                     self.drain();
@@ -110,13 +122,18 @@ impl Observer {
         self.health.drained();
     }
 
-    /// Looks at all responses under way and at what the kernel side counts by itself.
+    /// Looks at all responses under way, right behind a drain, and at what the kernel side counts
+    /// by itself.
     fn look(&mut self) {
-        self.follow(true);
+        let gone = self.follow(true);
+        if !gone.is_empty() {
+            // Their end was told before their entry went: it is in the ring, or lost.
+            self.drain();
+            self.tracker.sweep(monotonic_ns(), &gone, &mut self.facts);
+        }
         self.record();
         self.metrics.http.set_live(&self.live());
         for (counter, loss) in [
-            (Counter::RingFull, Loss::RingFull),
             (Counter::TableFull, Loss::TableFull),
             (Counter::PendingOverflow, Loss::PendingOverflow),
             (Counter::PendingCollision, Loss::PendingCollision),
@@ -130,6 +147,14 @@ impl Observer {
             self.metrics
                 .observer
                 .connections(protocol, self.kernel.connections(protocol.wire()));
+        }
+        for kind in Kind::ALL {
+            self.metrics
+                .observer
+                .ring_full(kind, self.kernel.ring_full(kind.number()));
+        }
+        if self.watched.has_room() {
+            self.watched.on_notices(&self.kernel.notices());
         }
         self.kernel.flush_diagnostics();
     }
@@ -156,14 +181,18 @@ impl Observer {
         self.record();
     }
 
-    fn follow(&mut self, all: bool) {
+    /// Returns the connections whose entries are gone.
+    fn follow(&mut self, all: bool) -> HashSet<u64> {
         let now = monotonic_ns();
+        let mut gone = HashSet::new();
         for cookie in self.tracker.due(all) {
-            // An entry that is gone: its end is in the ring.
             if let Some(entry) = self.kernel.conn(cookie) {
                 self.tracker.on_entry(cookie, &entry, now, &mut self.facts);
+            } else {
+                gone.insert(cookie);
             }
         }
+        gone
     }
 
     fn record(&mut self) {

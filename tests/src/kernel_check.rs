@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use observer_common::conn::{Conn, Tuple};
 use observer_user::{
-    kernel::{self, Hook, Kernel, Settings},
+    kernel::{self, Hook, Kernel, Notice, Settings},
     model::event::{Event, Kind},
 };
 
@@ -57,8 +57,28 @@ pub fn check() -> Result<String> {
             "the entry outlives its socket"
         );
         check_events(&seen, client_port, port).with_context(|| format!("{address}: {seen:#?}"))?;
+        let notices = kernel.notices();
+        ensure!(
+            notices == [Notice::LocalClient(port)],
+            "loopback is not recognised: {notices:?}"
+        );
+        drop(kernel);
+        local_clients_are_left_out(&listener, settings)?;
     }
     Ok(attached)
+}
+
+/// Loopback is recognised on both hooks: nothing is told.
+fn local_clients_are_left_out(listener: &TcpListener, settings: Settings) -> Result<()> {
+    let mut kernel = Kernel::attach(&Settings {
+        ignore_local: true,
+        ..settings
+    })?;
+    exchange(listener)?;
+    let mut told = 0;
+    kernel.drain(|_| told += 1);
+    ensure!(told == 0, "{told} events of a client that is left out");
+    Ok(())
 }
 
 /// Every hook must be attached, in whatever way this kernel allows.

@@ -6,6 +6,7 @@
 
 pub mod client;
 pub mod kernel_check;
+pub mod load;
 pub mod netns;
 pub mod nginx;
 pub mod observer;

@@ -109,10 +109,11 @@ fn config(folder: &Path, port: u16) -> String {
         "daemon off;
 worker_processes 2;
 pid {folder}/nginx.pid;
-events {{ worker_connections 4096; }}
+worker_rlimit_nofile 20000;
+events {{ worker_connections 16384; }}
 http {{
     log_format truth '$request_method\\t$request_uri\\t$status\\t$request_completion';
-    access_log {folder}/access.log truth;
+    access_log {folder}/access.log truth buffer=256k;
     client_body_temp_path {folder}/body;
     proxy_temp_path {folder}/proxy;
     fastcgi_temp_path {folder}/fastcgi;

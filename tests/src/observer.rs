@@ -93,6 +93,11 @@ impl Observer {
         Scrape::parse(&answer)
     }
 
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        self.process.signal(signal)
+    }
+
     /// Kills it as nothing can be handled.
     pub fn kill(self) -> Result<()> {
         self.process.end(Signal::KILL).map(drop)

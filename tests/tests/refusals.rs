@@ -104,6 +104,9 @@ fn a_bad_flag_is_named() {
     for (flag, value, said) in [
         ("--http-port", "0", "--http-port"),
         ("--http-port", "70000", "--http-port"),
+        ("--http-ignore-port", "0", "--http-ignore-port"),
+        ("--max-connections", "0", "0 is not in 1..=16777216"),
+        ("--ring-bytes", "6000", "not a power of two from 4096"),
         ("--web.listen-address", "nowhere", "--web.listen-address"),
         ("--profile", "nonsense", "generic"),
         ("--no-such-flag", "1", "--no-such-flag"),

@@ -4,10 +4,9 @@
 //! their socket does.
 
 use aya_ebpf::{macros::map, maps::HashMap};
-use observer_common::{conn::Conn, limits, loss::Counter};
+use observer_common::{conn::Conn, limits};
 
-use super::stats;
-
+/// User space decides the size as it loads.
 #[map]
 static CONNS: HashMap<u64, Conn> = HashMap::with_max_entries(limits::CONNS, 0);
 
@@ -22,14 +21,22 @@ pub(crate) fn get(cookie: u64) -> Option<*mut Conn> {
     CONNS.get_ptr_mut(cookie)
 }
 
+/// The table has no room: what is lost with it, the caller knows.
+pub(crate) struct Full;
+
 /// The entry of this socket, created from `seed` if there is none.
 #[inline(always)]
-pub(crate) fn create(cookie: u64, seed: &Conn) -> Option<*mut Conn> {
+pub(crate) fn create(cookie: u64, seed: &Conn) -> Result<*mut Conn, Full> {
     if CONNS.insert(cookie, seed, BPF_NOEXIST) == Err(E2BIG) {
-        stats::count(Counter::TableFull);
-        return None;
+        return Err(Full);
     }
-    get(cookie)
+    get(cookie).ok_or(Full)
+}
+
+/// Creates the entry of this socket; false if it has one, or there is no room.
+#[inline(always)]
+pub(crate) fn add(cookie: u64, seed: &Conn) -> bool {
+    CONNS.insert(cookie, seed, BPF_NOEXIST).is_ok()
 }
 
 /// Forgets the socket.

@@ -1,7 +1,12 @@
 //! Which local ports are watched. A byte each, no bits: 5.10 has no atomics.
 
 use aya_ebpf::{macros::map, maps::Array};
-use observer_common::port::{EARLY, HTTP, IGNORED};
+use observer_common::{
+    notice,
+    port::{EARLY, HTTP, IGNORED, LOCAL, OVERFLOWED},
+};
+
+use super::notices;
 
 #[map]
 static PORTS: Array<u8> = Array::with_max_entries(65_536, 0);
@@ -31,6 +36,23 @@ pub(crate) fn note_early_data(port: u16) {
     }
 }
 
+/// True if a connection here ever found the table full.
+#[inline(always)]
+pub(crate) fn overflowed(port: u16) -> bool {
+    PORTS
+        .get(u32::from(port))
+        .is_some_and(|flags| flags & OVERFLOWED != 0)
+}
+
+/// A connection here found the table full.
+#[inline(always)]
+pub(crate) fn note_overflow(port: u16) {
+    if let Some(flags) = PORTS.get_ptr_mut(u32::from(port)) {
+        // SAFETY: as in `learn`.
+        unsafe { *flags |= OVERFLOWED };
+    }
+}
+
 /// Watches a listener's port from now on, unless the user excluded it.
 #[inline(always)]
 pub(crate) fn learn(port: u16) -> bool {
@@ -45,5 +67,20 @@ pub(crate) fn learn(port: u16) -> bool {
         }
         *flags |= HTTP;
     }
+    notices::tell(notice::LEARNED, port);
     true
+}
+
+/// Notes a client on this host; true if it is the port's first.
+#[inline(always)]
+pub(crate) fn note_local(port: u16) -> bool {
+    let Some(flags) = PORTS.get_ptr_mut(u32::from(port)) else {
+        return false;
+    };
+    // SAFETY: as in `learn`; where two CPUs are first, both tell.
+    unsafe {
+        let first = *flags & LOCAL == 0;
+        *flags |= LOCAL;
+        first
+    }
 }

@@ -2,12 +2,14 @@
 //! unless it is past half full.
 
 use aya_ebpf::{macros::map, maps::RingBuf};
-use observer_common::{conn::Conn, event::Record, limits::RING_BYTES, loss::Counter};
+use observer_common::{conn::Conn, event::Record, limits};
 
 use super::stats;
+use crate::settings;
 
+/// User space decides the size as it loads.
 #[map]
-static EVENTS: RingBuf = RingBuf::with_byte_size(RING_BYTES, 0);
+static EVENTS: RingBuf = RingBuf::with_byte_size(limits::RING_BYTES, 0);
 
 const BPF_RB_NO_WAKEUP: u64 = 1;
 const BPF_RB_FORCE_WAKEUP: u64 = 2;
@@ -40,7 +42,7 @@ pub(crate) fn emit<const N: usize>(
 ) -> Result<(), Full> {
     let Some(mut entry) = EVENTS.reserve::<Record<N>>(0) else {
         return Err(Full {
-            first: stats::count(Counter::RingFull),
+            first: stats::count_ring_full(told.kind),
         });
     };
     let record = entry.as_mut_ptr();
@@ -65,7 +67,7 @@ pub(crate) fn emit<const N: usize>(
 /// with every event beyond, since waking costs the server.
 #[inline(always)]
 fn wakeup<const N: usize>() -> u64 {
-    let (half, held) = (u64::from(RING_BYTES) / 2, EVENTS.query(BPF_RB_AVAIL_DATA));
+    let (half, held) = (settings::ring_bytes() / 2, EVENTS.query(BPF_RB_AVAIL_DATA));
     if held >= half && held < half + size_of::<Record<N>>() as u64 + RECORD_HEADER {
         BPF_RB_FORCE_WAKEUP
     } else {

@@ -1,18 +1,26 @@
 //! What the programs count about themselves, per CPU.
 
+use core::arch::asm;
+
 use aya_ebpf::{macros::map, maps::PerCpuArray};
 use observer_common::{
-    loss::Counter,
+    loss::{Counter, ring_full_slot},
     stats::{SLOTS, protocol_slot},
 };
 
 #[map]
 static STATS: PerCpuArray<u64> = PerCpuArray::with_max_entries(SLOTS, 0);
 
-/// Adds one; true if it was this CPU's first.
+/// Counts a request that is lost.
 #[inline(always)]
-pub(crate) fn count(counter: Counter) -> bool {
-    add_one(counter.slot())
+pub(crate) fn count(counter: Counter) {
+    add_one(counter.slot());
+}
+
+/// Counts an event that found the ring full; true if it was this CPU's first of its kind.
+#[inline(always)]
+pub(crate) fn count_ring_full(kind: u8) -> bool {
+    add_one(ring_full_slot(kind)) == 1
 }
 
 /// A connection shows its protocol.
@@ -21,15 +29,16 @@ pub(crate) fn connection(protocol: u32) {
     add_one(protocol_slot(protocol));
 }
 
+/// Returns what the slot then holds.
 #[inline(always)]
-fn add_one(slot: u32) -> bool {
+fn add_one(slot: u32) -> u64 {
     let Some(slot) = STATS.get_ptr_mut(slot) else {
-        return false;
+        return 0;
     };
-    // SAFETY: this CPU's element of our array; a program is not interrupted by itself on
-    // its CPU, and one lost increment against a nested program is within a counter's error.
+    // SAFETY: this CPU's element of our array. Atomic, since a packet that arrives may interrupt
+    // one that is sent; in assembly, since the fetching kind that LLVM may choose needs 5.12.
     unsafe {
-        *slot += 1;
-        *slot == 1
+        asm!("lock *(u64 *)({0} + 0) += {1}", in(reg) slot, in(reg) 1_u64, options(nostack));
+        slot.read_volatile()
     }
 }

@@ -2,4 +2,4 @@
 
 mod listeners;
 
-pub use self::listeners::listening_ports;
+pub use self::listeners::{Named, Owner, listening_ports, owners};

@@ -3,10 +3,11 @@
 use anyhow::{Context as _, Result};
 use aya::{
     Ebpf,
-    maps::{Array, HashMap, Map, MapData, PerCpuArray, RingBuf},
+    maps::{Array, HashMap, Map, MapData, PerCpuArray, Queue, RingBuf},
 };
 use observer_common::{
     conn::{Conn, Tuple},
+    notice,
     pipe::Pipe,
 };
 
@@ -24,6 +25,7 @@ pub(super) struct Maps {
     pipes: HashMap<MapData, u64, Wire<Pipe>>,
     pending: HashMap<MapData, Wire<Tuple>, Wire<Conn>>,
     ports: Array<MapData, u8>,
+    notices: Queue<MapData, u32>,
     stats: PerCpuArray<MapData, u64>,
 }
 
@@ -39,6 +41,7 @@ impl Maps {
             conns: map("CONNS")?.try_into().context("map CONNS")?,
             pipes: map("PIPES")?.try_into().context("map PIPES")?,
             pending: map("PENDING")?.try_into().context("map PENDING")?,
+            notices: map("NOTICES")?.try_into().context("map NOTICES")?,
             ports: map("PORTS")?.try_into().context("map PORTS")?,
             stats: map("STATS")?.try_into().context("map STATS")?,
         })
@@ -81,6 +84,11 @@ impl Maps {
         self.ports
             .set(u32::from(port), flags, 0)
             .with_context(|| format!("watch port {port}"))
+    }
+
+    /// Takes what waits; bounded, for more may come meanwhile.
+    pub(super) fn notices(&mut self) -> impl Iterator<Item = u32> {
+        (0..notice::WAITING).map_while(|_| self.notices.pop(0).ok())
     }
 
     pub(super) fn count(&self, slot: u32) -> u64 {

@@ -21,9 +21,9 @@ use aya_log::EbpfLogger;
 use observer_common::{
     conn::Conn,
     event::Header,
-    limits::{CLOSED_NS, EARLY_DATA_NS, IDLE_NS, RING_BYTES},
-    loss::Counter,
-    port,
+    limits::{CLOSED_NS, CONNS, EARLY_DATA_NS, IDLE_NS, RING_BYTES},
+    loss::{self, Counter},
+    notice, port,
     stats::protocol_slot,
 };
 use tokio::io::{Interest, unix::AsyncFd};
@@ -33,7 +33,7 @@ pub use self::preflight::check as preflight;
 pub use self::probes::{Hook, Probe};
 
 /// What is decided before the programs load.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// TCP ports watched from the start.
     pub http_ports: Vec<u16>,
@@ -43,6 +43,35 @@ pub struct Settings {
     pub ignored_ports: Vec<u16>,
     /// Whether a listener's first packet makes its port a watched one.
     pub learn_ports: bool,
+    /// Whether clients on this host itself are left out.
+    pub ignore_local: bool,
+    /// Connections observed at one time.
+    pub max_connections: u32,
+    /// Bytes of the event ring: a power of two, a page or more.
+    pub ring_bytes: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            http_ports: Vec::new(),
+            tftp_ports: Vec::new(),
+            ignored_ports: Vec::new(),
+            learn_ports: false,
+            ignore_local: false,
+            max_connections: CONNS,
+            ring_bytes: RING_BYTES,
+        }
+    }
+}
+
+/// What the kernel side tells of a port, once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// A listener's first packet made it a watched one.
+    Learned(u16),
+    /// A client on this host itself asked there.
+    LocalClient(u16),
 }
 
 /// The loaded and attached programs.
@@ -50,6 +79,8 @@ pub struct Kernel {
     maps: Maps,
     probes: Vec<Probe>,
     logger: Option<EbpfLogger<&'static dyn log::Log>>,
+    /// Events taken in one drain: no more than the ring holds.
+    drain_max: usize,
     /// Holds the links: dropped, everything is detached.
     _programs: Ebpf,
 }
@@ -63,6 +94,11 @@ impl Kernel {
         let mut loader = EbpfLoader::new();
         let learn_ports = u8::from(settings.learn_ports);
         loader.override_global("LEARN_PORTS", &learn_ports, true);
+        let ignore_local = u8::from(settings.ignore_local);
+        loader.override_global("IGNORE_LOCAL", &ignore_local, true);
+        loader.override_global("RING_BYTES", &settings.ring_bytes, true);
+        loader.map_max_entries("EVENTS", settings.ring_bytes);
+        loader.map_max_entries("CONNS", settings.max_connections);
         let has_family = u8::from(matches!(records, Ok(tracefs::TcpEvent::WithFamily)));
         loader.override_global("TCP_EVENT_HAS_FAMILY", &has_family, true);
         if let Ok(types) = &types {
@@ -82,6 +118,7 @@ impl Kernel {
             maps,
             probes,
             logger,
+            drain_max: settings.ring_bytes as usize / size_of::<Header>(),
             _programs: programs,
         })
     }
@@ -89,12 +126,22 @@ impl Kernel {
     /// Takes the events that are in the ring, oldest first. Bounded, for the ring may fill as
     /// fast as it is drained.
     pub fn drain(&mut self, mut take: impl FnMut(&[u8])) {
-        for _ in 0..DRAIN_MAX {
+        for _ in 0..self.drain_max {
             let Some(record) = self.maps.events.next() else {
                 break;
             };
             take(&record);
         }
+    }
+
+    /// Takes what was told of ports, oldest first.
+    pub fn notices(&mut self) -> Vec<Notice> {
+        let known = |notice| match notice::unpack(notice) {
+            (notice::LEARNED, port) => Some(Notice::Learned(port)),
+            (notice::LOCAL, port) => Some(Notice::LocalClient(port)),
+            _ => None,
+        };
+        self.maps.notices().filter_map(known).collect()
     }
 
     /// The kernel's entry of a live connection.
@@ -128,6 +175,11 @@ impl Kernel {
         self.maps.count(protocol_slot(protocol))
     }
 
+    /// Events of a kind of the wire that found the ring full.
+    pub fn ring_full(&self, kind: u8) -> u64 {
+        self.maps.count(loss::ring_full_slot(kind))
+    }
+
     /// What is attached, and what is not and why.
     pub fn probes(&self) -> &[Probe] {
         &self.probes
@@ -147,9 +199,6 @@ impl Kernel {
         Ok(unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) }?)
     }
 }
-
-/// No more than the ring holds.
-const DRAIN_MAX: usize = RING_BYTES as usize / size_of::<Header>();
 
 fn set_ports(maps: &mut Maps, settings: &Settings) -> Result<()> {
     let flagged = |ports: &[u16], flag| {

@@ -39,6 +39,7 @@ struct Build {
 pub struct ObserverMetrics {
     events: HashMap<Kind, Counter>,
     lost: HashMap<Loss, Counter>,
+    ring_full: HashMap<Kind, Counter>,
     probes: Family<ByProbe, Gauge>,
     /// With the kernel side's total that is counted already.
     connections: HashMap<Protocol, (Counter, u64)>,
@@ -51,6 +52,7 @@ impl ObserverMetrics {
     pub fn register(registry: &mut Registry) -> Self {
         let events = Family::<ByKind, Counter>::default();
         let lost = Family::<ByReason, Counter>::default();
+        let ring_full = Family::<ByKind, Counter>::default();
         let probes = Family::<ByProbe, Gauge>::default();
         let connections = Family::<ByProtocol, Counter>::default();
         let build = Family::<Build, Gauge>::default();
@@ -61,8 +63,14 @@ impl ObserverMetrics {
         );
         registry.register(
             "events_lost",
-            "Events, requests and connections that are not in the other families, by reason",
+            "Requests that are in no other family, by reason, each once; head_truncated is in them",
             lost.clone(),
+        );
+        registry.register(
+            "ring_full",
+            "Kernel events that found the ring full; what became of their requests is in \
+             events_lost (ring_full, swept)",
+            ring_full.clone(),
         );
         registry.register(
             "probe_attached",
@@ -87,6 +95,12 @@ impl ObserverMetrics {
                 events.get_or_create_owned(&ByKind { kind: kind.name() }),
             )
         };
+        let full_by_kind = |kind: Kind| {
+            (
+                kind,
+                ring_full.get_or_create_owned(&ByKind { kind: kind.name() }),
+            )
+        };
         let by_reason = |loss: Loss| {
             (
                 loss,
@@ -105,6 +119,7 @@ impl ObserverMetrics {
             connections: Protocol::ALL.map(by_protocol).into(),
             events: Kind::ALL.map(by_kind).into(),
             lost: Loss::ALL.map(by_reason).into(),
+            ring_full: Kind::ALL.map(full_by_kind).into(),
             probes,
             kernel_lost: HashMap::new(),
         }
@@ -137,6 +152,17 @@ impl ObserverMetrics {
         if let Some((counter, counted)) = self.connections.get_mut(&protocol) {
             counter.inc_by(total.saturating_sub(*counted));
             *counted = total.max(*counted);
+        }
+    }
+
+    /// The kernel side's own total of events of a kind that found the ring full. With its REQUEST a
+    /// request is lost; one that lost another event ends, or is swept.
+    pub fn ring_full(&mut self, kind: Kind, total: u64) {
+        if let Some(counter) = self.ring_full.get(&kind) {
+            counter.inc_by(total.saturating_sub(counter.get()));
+        }
+        if kind == Kind::Request {
+            self.kernel_lost(Loss::RingFull, total);
         }
     }
 

@@ -33,6 +33,19 @@ impl Kind {
         Self::RequestAhead,
     ];
 
+    /// Its number on the wire.
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Request => wire::REQUEST,
+            Self::RequestMore => wire::REQUEST_MORE,
+            Self::Response => wire::RESPONSE,
+            Self::ResponseMore => wire::RESPONSE_MORE,
+            Self::Adopted => wire::ADOPTED,
+            Self::Closed => wire::CLOSED,
+            Self::RequestAhead => wire::REQUEST_AHEAD,
+        }
+    }
+
     /// The label value.
     pub fn name(self) -> &'static str {
         match self {
@@ -62,16 +75,9 @@ impl<'a> Event<'a> {
     /// Reads a ring record; `None` if it is none of ours.
     pub fn decode(record: &'a [u8]) -> Option<Self> {
         let (header, data) = Header::split(record)?;
-        let kind = match header.kind {
-            wire::REQUEST => Kind::Request,
-            wire::REQUEST_MORE => Kind::RequestMore,
-            wire::RESPONSE => Kind::Response,
-            wire::RESPONSE_MORE => Kind::ResponseMore,
-            wire::ADOPTED => Kind::Adopted,
-            wire::CLOSED => Kind::Closed,
-            wire::REQUEST_AHEAD => Kind::RequestAhead,
-            _ => return None,
-        };
+        let kind = Kind::ALL
+            .into_iter()
+            .find(|kind| kind.number() == header.kind)?;
         Some(Self { kind, header, data })
     }
 }

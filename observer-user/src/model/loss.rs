@@ -3,9 +3,9 @@
 /// Why something is not in the numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Loss {
-    /// The event ring was full.
+    /// The event ring was full when the request began.
     RingFull,
-    /// The connection table was full.
+    /// The connection table was full when the request began.
     TableFull,
     /// The table of early data was full.
     PendingOverflow,

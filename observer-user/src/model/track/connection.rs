@@ -46,7 +46,8 @@ impl Connection {
         self.exchanges.iter()
     }
 
-    pub(super) fn adopted(&mut self, cookie: u64) {
+    pub(super) fn adopted(&mut self, cookie: u64, now_ns: u64) {
+        self.last_ns = now_ns;
         for exchange in &mut self.exchanges {
             exchange.adopted(cookie);
         }
@@ -186,6 +187,18 @@ impl Connection {
         if self.exchanges.back().is_some_and(|last| last.is_cut(conn)) {
             self.close(conn, now_ns, facts);
         }
+    }
+
+    /// Takes the kernel's entry as it stands, when the events before `now_ns` were taken.
+    pub(super) fn on_entry(&mut self, conn: &Conn, now_ns: u64, facts: &mut Vec<Fact>) {
+        self.on_progress(conn, now_ns, facts);
+        self.exchanges.retain(|exchange| {
+            let overdue = exchange.is_overdue(conn, now_ns);
+            if overdue {
+                exchange.drop_out(Loss::Swept, facts);
+            }
+            !overdue
+        });
     }
 
     /// Remembers what ended: an answer that goes on behind what was taken for its end was not

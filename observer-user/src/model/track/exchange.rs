@@ -14,6 +14,10 @@ use crate::model::{
     loss::Loss,
 };
 
+/// An event this old that was not in the ring is lost: it is handed over within microseconds,
+/// unless its CPU was taken away.
+pub(super) const OVERDUE_NS: u64 = 1_000_000_000;
+
 /// A turn under way, or answered and not wholly acknowledged.
 #[derive(Debug)]
 pub(super) struct Exchange {
@@ -421,6 +425,22 @@ impl Exchange {
         overtaken
             || ahead(conn.response.turn) > 0
             || (ahead(conn.response.turn) == 0 && unread && !conn.is_opaque())
+    }
+
+    /// True if the kernel's entry shows what an event should have told long since: that event was
+    /// lost, and no other need come while the connection rests.
+    pub(super) fn is_overdue(&self, conn: &Conn, now_ns: u64) -> bool {
+        let asked_again = !conn.is_pipelined() && conn.request.turn != self.id.turn;
+        let since = if self.is_draining() {
+            return false;
+        } else if asked_again {
+            conn.request.first_ns
+        } else if self.has_a_gap(conn) {
+            conn.response.first_ns
+        } else {
+            return false;
+        };
+        now_ns.saturating_sub(since) >= OVERDUE_NS
     }
 
     /// True if the response has an end of its own and did not reach it.

@@ -26,9 +26,6 @@ use super::{
     loss::Loss,
 };
 
-/// The kernel's tables bound ours; more can only be what we were not told the end of.
-const CONNECTIONS: usize = (limits::CONNS + limits::PENDING) as usize;
-
 /// By what a connection is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Key {
@@ -83,6 +80,8 @@ impl Live {
 pub struct Tracker {
     classifier: Arc<Classifier>,
     connections: HashMap<Key, Connection>,
+    /// The kernel's tables bound ours; more can only be what we were not told the end of.
+    bound: usize,
     /// Answered in this drain and not complete: most are by the end of it.
     fresh: Vec<u64>,
 }
@@ -94,7 +93,14 @@ impl Tracker {
             classifier,
             connections: HashMap::new(),
             fresh: Vec::new(),
+            bound: bound(limits::CONNS),
         }
+    }
+
+    /// Bounded for a kernel side that keeps so many connections.
+    pub fn bounded(mut self, connections: u32) -> Self {
+        self.bound = bound(connections);
+        self
     }
 
     /// Takes a kernel event.
@@ -114,7 +120,7 @@ impl Tracker {
                     connection.on_request_ahead(event);
                 }
             }
-            Kind::Adopted => self.on_adopted(cookie, conn.tuple),
+            Kind::Adopted => self.on_adopted(cookie, conn.tuple, event.header.at_ns),
             Kind::Closed => self.on_closed(cookie, conn, event.header.at_ns, facts),
         }
     }
@@ -123,7 +129,7 @@ impl Tracker {
     /// `now_ns`.
     pub fn on_entry(&mut self, cookie: u64, entry: &Conn, now_ns: u64, facts: &mut Vec<Fact>) {
         if let Some(connection) = self.connections.get_mut(&Key::Socket(cookie)) {
-            connection.on_progress(entry, now_ns, facts);
+            connection.on_entry(entry, now_ns, facts);
         }
     }
 
@@ -163,7 +169,11 @@ impl Tracker {
         self.connections.retain(|key, connection| {
             let keep = match key {
                 Key::Early(_) => now_ns.saturating_sub(connection.last_ns()) < EARLY_DATA_NS,
-                Key::Socket(cookie) => !gone.contains(cookie),
+                // Told of a moment ago, it may not be there yet.
+                Key::Socket(cookie) => {
+                    !gone.contains(cookie)
+                        || now_ns.saturating_sub(connection.last_ns()) < exchange::OVERDUE_NS
+                }
             };
             if !keep {
                 connection.give_up(Loss::Swept, facts);
@@ -193,6 +203,10 @@ impl Tracker {
             // counted that.
             self.connections.remove(&key);
         }
+        if event.header.conn.request.turn > 1 {
+            let header = &event.header;
+            self.claim_early(header.cookie, header.conn.tuple, header.at_ns);
+        }
         let classifier = Arc::clone(&self.classifier);
         if let Some(connection) = self.connection(key, facts) {
             connection.on_request(event, &classifier, facts);
@@ -201,7 +215,7 @@ impl Tracker {
 
     /// The connection, new if it is not known; counted if there is no room.
     fn connection(&mut self, key: Key, facts: &mut Vec<Fact>) -> Option<&mut Connection> {
-        if !self.connections.contains_key(&key) && self.connections.len() >= CONNECTIONS {
+        if !self.connections.contains_key(&key) && self.connections.len() >= self.bound {
             facts.push(Fact::Lost(Loss::TableFull));
             return None;
         }
@@ -210,7 +224,7 @@ impl Tracker {
 
     fn on_response(&mut self, event: &Event<'_>, facts: &mut Vec<Fact>) {
         let cookie = event.header.cookie;
-        self.claim_early(cookie, event.header.conn.tuple);
+        self.claim_early(cookie, event.header.conn.tuple, event.header.at_ns);
         let Some(connection) = self.connections.get_mut(&Key::Socket(cookie)) else {
             return;
         };
@@ -221,21 +235,21 @@ impl Tracker {
     }
 
     /// What ADOPTED would have told, had it not been lost.
-    fn claim_early(&mut self, cookie: u64, tuple: Tuple) {
+    fn claim_early(&mut self, cookie: u64, tuple: Tuple, now_ns: u64) {
         if cookie != 0 && !self.connections.contains_key(&Key::Socket(cookie)) {
-            self.on_adopted(cookie, tuple);
+            self.on_adopted(cookie, tuple, now_ns);
         }
     }
 
-    fn on_adopted(&mut self, cookie: u64, tuple: Tuple) {
+    fn on_adopted(&mut self, cookie: u64, tuple: Tuple, now_ns: u64) {
         if let Some(mut connection) = self.connections.remove(&Key::Early(tuple)) {
-            connection.adopted(cookie);
+            connection.adopted(cookie, now_ns);
             self.connections.insert(Key::Socket(cookie), connection);
         }
     }
 
     fn on_closed(&mut self, cookie: u64, conn: &Conn, now_ns: u64, facts: &mut Vec<Fact>) {
-        self.claim_early(cookie, conn.tuple);
+        self.claim_early(cookie, conn.tuple, now_ns);
         let Some(mut connection) = self.connections.remove(&Key::of(cookie, conn.tuple)) else {
             return;
         };
@@ -246,6 +260,16 @@ impl Tracker {
     }
 }
 
+fn bound(connections: u32) -> usize {
+    connections as usize + limits::PENDING as usize
+}
+
+#[cfg(test)]
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test picks the facts that it is about"
+)]
+mod overload;
 #[cfg(test)]
 #[expect(
     clippy::wildcard_enum_match_arm,

@@ -280,8 +280,11 @@ fn a_connection_whose_end_was_lost_is_swept() {
     let mut wire = Wire::new();
     wire.ask(GET).answer(OK5);
     let mut facts = Vec::new();
-    wire.tracker
-        .sweep(wire.now, &HashSet::from([wire.cookie]), &mut facts);
+    wire.tracker.sweep(
+        wire.now + exchange::OVERDUE_NS,
+        &HashSet::from([wire.cookie]),
+        &mut facts,
+    );
     assert_eq!(dropped(&facts), [Loss::Swept]);
     assert_eq!((wire.in_flight(), wire.tracker.connections()), (0, 0));
 }

@@ -1,0 +1,205 @@
+//! What is watched: ports that are learned, left out, or our own; clients on the host itself.
+
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
+    thread,
+};
+
+use tempfile::NamedTempFile;
+use tests::{
+    client,
+    netns::{Ends, Netns, link},
+    nginx::Nginx,
+    observer::Observer,
+    require_root,
+};
+
+/// Other servers of this host are observed, too: what the tests ask for is an endpoint of its
+/// own.
+const RULES: &str = r#"
+[[rule]]
+id = "ours"
+path = ["^watched-test/"]
+endpoint = "ours"
+"#;
+const PATH: &str = "/watched-test/a";
+const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+/// An observer that learns ports.
+fn observe(args: &[&str]) -> (Observer, NamedTempFile) {
+    let mut rules = NamedTempFile::new().expect("rules");
+    rules.write_all(RULES.as_bytes()).expect("write");
+    let path = rules.path().to_str().expect("a path").to_owned();
+    let args = [&["--rules", &path], args].concat();
+    (Observer::start(&args).expect("observer"), rules)
+}
+
+fn counted(observer: &Observer) -> f64 {
+    let scrape = observer.scrape().expect("scrape");
+    let ours = [("endpoint", "ours")];
+    assert_eq!(scrape.sum("http_requests_in_flight", &ours), 0.0);
+    scrape.sum("http_requests_total", &ours)
+}
+
+fn stop(observer: Observer) -> String {
+    let (_, _, log) = observer.stop().expect("stop");
+    log
+}
+
+fn lines<'a>(log: &'a str, part: &str) -> Vec<&'a str> {
+    log.lines().filter(|line| line.contains(part)).collect()
+}
+
+/// A listener on all addresses that answers `requests`, in a namespace that no process lives
+/// in, only a thread of ours.
+fn serve(netns: &Netns, port: u16, requests: usize) -> thread::JoinHandle<()> {
+    let listen = || TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).expect("listen");
+    let listener = netns.inside(listen).expect("inside");
+    thread::spawn(move || {
+        for _ in 0..requests {
+            let (mut stream, _) = listener.accept().expect("accept");
+            let lines = BufReader::new(&stream).lines();
+            let head = lines.map(|line| line.expect("a line"));
+            assert!(head.take_while(|line| !line.is_empty()).count() > 0);
+            stream.write_all(ANSWER).expect("answer");
+        }
+    })
+}
+
+fn get(netns: &Netns, server: IpAddr, port: u16) {
+    let answer = netns.inside(|| client::get(SocketAddr::new(server, port), PATH));
+    let answer = answer.expect("inside").expect("get");
+    assert!(answer.starts_with("HTTP/1.1 "), "{answer}");
+}
+
+fn linked() -> (Netns, Netns, Ends) {
+    let (client, server) = (
+        Netns::new("cli").expect("netns"),
+        Netns::new("srv").expect("netns"),
+    );
+    let ends = link(&client, &server, 3).expect("link");
+    (client, server, ends)
+}
+
+#[test]
+fn a_port_is_told_once_with_its_process_and_why() {
+    const AT_START: u16 = 18_162;
+    const LATER: u16 = 18_163;
+    const THREAD: u16 = 18_164;
+    require_root();
+    let (client, server, ends) = linked();
+    let files = [(PATH, 5)];
+    let at_start = Nginx::start(&server, AT_START, &files).expect("nginx");
+    let (observer, _rules) = observe(&[]);
+    // Not one of the observer's own namespace: found in that of a process.
+    get(&client, ends.far[0], AT_START);
+    let later = Nginx::start(&server, LATER, &files).expect("nginx");
+    let thread = serve(&server, THREAD, 2);
+    for port in [LATER, THREAD] {
+        for _ in 0..2 {
+            get(&client, ends.far[0], port);
+        }
+    }
+    thread.join().expect("server");
+    assert_eq!(counted(&observer), 5.0);
+    // A scrape looks at what was told; the log is read to its end.
+    let log = stop(observer);
+    for (port, says) in [
+        (AT_START, "nginx (pid "),
+        (AT_START, "), it listened at start"),
+        (LATER, "nginx (pid "),
+        (LATER, "), learned from its first packet"),
+        (THREAD, "process unknown, learned from its first packet"),
+    ] {
+        let told = lines(&log, &format!("watching port {port}: "));
+        assert_eq!(told.len(), 1, "{port}: {log}");
+        assert!(told[0].contains(says), "{says}: {log}");
+    }
+    at_start.stop().expect("log");
+    later.stop().expect("log");
+}
+
+#[test]
+fn a_pinned_port_is_told_before_anybody_listens() {
+    require_root();
+    let observer = Observer::start(&["--http-port", "18165"]).expect("observer");
+    let log = stop(observer);
+    let told = lines(
+        &log,
+        "watching port 18165: no process listens yet, pinned by --http-port",
+    );
+    assert_eq!(told.len(), 1, "{log}");
+}
+
+#[test]
+fn an_ignored_port_is_never_learned() {
+    const IGNORED: u16 = 18_166;
+    const OTHER: u16 = 18_167;
+    require_root();
+    let (client, server, ends) = linked();
+    let (observer, _rules) = observe(&["--http-ignore-port", "18166"]);
+    let (ignored, other) = (serve(&server, IGNORED, 2), serve(&server, OTHER, 1));
+    for port in [IGNORED, OTHER, IGNORED] {
+        get(&client, ends.far[0], port);
+    }
+    ignored.join().expect("server");
+    other.join().expect("server");
+    assert_eq!(counted(&observer), 1.0);
+    let log = stop(observer);
+    assert!(lines(&log, "watching port 18166").is_empty(), "{log}");
+}
+
+/// Also where everything is learned, and everybody may scrape.
+#[test]
+fn our_own_port_is_never_watched() {
+    require_root();
+    let (observer, _rules) = observe(&["--web.listen-address", "0.0.0.0:18161"]);
+    for _ in 0..3 {
+        let own = SocketAddr::from((Ipv4Addr::LOCALHOST, 18_161));
+        let answer = client::get(own, PATH).expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+    }
+    assert_eq!(counted(&observer), 0.0);
+    let log = stop(observer);
+    assert!(lines(&log, "watching port 18161").is_empty(), "{log}");
+}
+
+/// One request from another namespace, one over loopback to the same address, one to
+/// 127.0.0.1.
+fn ask_from_here_and_there(port: u16, args: &[&str]) -> (f64, String) {
+    let (client, server, ends) = linked();
+    let serving = serve(&server, port, 5);
+    let pinned = port.to_string();
+    let (observer, _rules) = observe(&[&["--http-port", &pinned], args].concat());
+    get(&client, ends.far[0], port);
+    for address in [ends.far[0], Ipv4Addr::LOCALHOST.into()] {
+        get(&server, address, port);
+        get(&server, address, port);
+    }
+    serving.join().expect("server");
+    (counted(&observer), stop(observer))
+}
+
+const ON_THIS_HOST: &str = "has clients on this host itself";
+
+#[test]
+fn clients_on_this_host_count_and_are_told_of_once() {
+    require_root();
+    let (counted, log) = ask_from_here_and_there(18_168, &[]);
+    assert_eq!(counted, 5.0);
+    let told = lines(&log, ON_THIS_HOST);
+    assert_eq!(told.len(), 1, "{log}");
+    assert!(
+        told[0].contains("port 18168 ") && told[0].contains("--local-clients ignore"),
+        "{log}"
+    );
+}
+
+#[test]
+fn clients_on_this_host_can_be_left_out() {
+    require_root();
+    let (counted, log) = ask_from_here_and_there(18_169, &["--local-clients", "ignore"]);
+    assert_eq!(counted, 1.0);
+    assert!(lines(&log, ON_THIS_HOST).is_empty(), "{log}");
+}
