@@ -130,6 +130,23 @@ fn a_tiny_ring_loses_what_it_says() {
     assert!(account.counted() > 0.0);
 }
 
+/// A connection for each request: what is lost may be its only event, or its last.
+#[test]
+fn connections_that_come_and_go_are_each_accounted_for() {
+    for (port, sizes) in [
+        (18_178, &[][..]),
+        (18_179, &["--ring-bytes", "4096"]),
+        (18_180, &["--max-connections", "16"]),
+    ] {
+        let stage = Stage::new(port, sizes);
+        let asked = (0..20).map(|_| stage.load(2, 200, 1)).sum();
+        let account = stage.end(asked);
+        account.balances(&["ring_full", "swept", "table_full"]);
+        let lost: f64 = account.scrape.lost().iter().map(|(_, lost)| lost).sum();
+        assert_eq!(lost == 0.0, sizes.is_empty());
+    }
+}
+
 #[test]
 fn a_tiny_table_loses_what_it_says() {
     let stage = Stage::new(18_172, &["--max-connections", "16"]);
@@ -194,12 +211,12 @@ fn a_stopped_observer_says_what_it_lost() {
     assert!(account.lost("ring_full") > 0.0 && account.counted() > 0.0);
 }
 
-/// The same with what the ring holds.
+/// The same with what the ring holds: the connections are gone when it is read.
 #[test]
 fn a_stopped_observer_loses_nothing_that_fits() {
     let stage = Stage::new(18_174, &[]);
     stage.observer.signal(Signal::STOP).expect("stop");
-    let asked = stage.load(2, 50, 20);
+    let asked = stage.load(2, 50, 20) + stage.load(2, 500, 1);
     stage.observer.signal(Signal::CONT).expect("continue");
     stage.end(asked).balances(&[]);
 }
