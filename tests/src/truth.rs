@@ -34,7 +34,8 @@ pub fn counted(scrape: &Scrape) -> Counts {
     seen.map(|(labels, value)| (key(labels), value)).collect()
 }
 
-fn logged(log: &[Row], endpoint: impl Fn(&str) -> String) -> Counts {
+/// The counts that the log has.
+pub fn logged(log: &[Row], endpoint: impl Fn(&str) -> String) -> Counts {
     let mut counts = Counts::new();
     for row in log {
         let key = (
