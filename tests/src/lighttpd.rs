@@ -42,7 +42,7 @@ server.modules = (\"mod_accesslog\")
 server.max-keep-alive-requests = 65535
 mimetype.assign = (\"\" => \"application/octet-stream\")
 accesslog.filename = \"{folder}/access.log\"
-accesslog.format = \"%m\t%U%q\t%s\t%b\t%X\"
+accesslog.format = \"%m\t%U\t%s\t%b\t%X\"
 "
     )
 }

@@ -7,7 +7,7 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     path::Path,
     process::{Command, Stdio},
-    time::{Duration, Instant},
+    time::{Duration, Instant, UNIX_EPOCH},
 };
 
 use anyhow::{Context as _, Result, ensure};
@@ -57,6 +57,9 @@ impl Row {
     }
 }
 
+/// Files are of 2001: not modified since any later date that is past, which is all that Apache
+/// believes.
+const OLD: Duration = Duration::from_secs(1_000_000_000);
 const LISTENING: Duration = Duration::from_secs(10);
 
 impl Server {
@@ -112,6 +115,7 @@ pub fn folder(files: &[(&str, usize)]) -> Result<TempDir> {
         fs::create_dir_all(parent)?;
         let file = File::create(&path).with_context(|| format!("create {}", path.display()))?;
         file.set_len(*size as u64)?;
+        file.set_modified(UNIX_EPOCH + OLD)?;
     }
     fs::create_dir_all(folder.path().join("www"))?;
     open_to_workers(folder.path())?;

@@ -22,7 +22,7 @@ const FILES: [(&str, usize); 4] = [
     ("/images/os.raw", 20_000_000),
 ];
 
-const SINCE: &str = "If-Modified-Since: Fri, 01 Jan 2038 00:00:00 GMT";
+const SINCE: &str = "If-Modified-Since: Wed, 01 Jan 2020 00:00:00 GMT";
 const PART: &str = "Range: bytes=100-299";
 
 /// Method, path, header: once around, and again.

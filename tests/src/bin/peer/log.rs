@@ -14,7 +14,7 @@ use anyhow::Context as _;
 use axum::{
     body::{Body, Bytes},
     extract::{Request, State},
-    http::{Method, StatusCode, Version},
+    http::{Method, StatusCode, Version, header},
     middleware::Next,
     response::Response,
 };
@@ -46,13 +46,20 @@ pub(crate) async fn record(State(log): State<AccessLog>, request: Request, next:
     let response = next.run(request).await;
     let handled = read.elapsed();
     let (head, body) = response.into_parts();
-    let exact = body.size_hint().exact();
+    let length = || {
+        head.headers
+            .get(header::CONTENT_LENGTH)?
+            .to_str()
+            .ok()?
+            .parse()
+            .ok()
+    };
+    let expected = body.size_hint().exact().or_else(length);
     let has_body = method != Method::HEAD && may_have_body(head.status);
-    let has_length = exact.is_some() || head.headers.contains_key("content-length");
     let body = Counted {
-        is_chunked: has_body && !has_length && version == Version::HTTP_11,
-        is_complete: !has_body || exact == Some(0),
-        expected: exact,
+        is_chunked: has_body && expected.is_none() && version == Version::HTTP_11,
+        is_complete: !has_body || expected == Some(0),
+        expected,
         sent: 0,
         start: format!("{method}\t{target}\t{}", head.status.as_u16()),
         handled,
