@@ -4,14 +4,22 @@
 //! Everything made here is removed when its value is dropped. A test that cannot run here
 //! panics and says why; none is skipped.
 
+pub mod apache;
+pub mod capture;
 pub mod client;
 pub mod kernel_check;
+pub mod lighttpd;
 pub mod load;
 pub mod netns;
 pub mod nginx;
 pub mod observer;
+pub mod peer;
 pub mod process;
+pub mod python;
 pub mod scrape;
+pub mod server;
+pub mod stage;
+pub mod truth;
 
 /// Panics unless this is root.
 pub fn require_root() {

@@ -1,109 +1,43 @@
-//! A real nginx, unmodified, whose access log is the ground truth.
+//! A real nginx, unmodified.
 
-use std::{
-    fs,
-    io::ErrorKind,
-    net::{SocketAddr, TcpStream},
-    path::Path,
-    process::Stdio,
-    time::{Duration, Instant},
-};
+use std::{fs, path::Path};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::Result;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::{netns::Netns, process::Process};
+use crate::{
+    netns::Netns,
+    server::{self, Row, Server},
+};
 
 /// A running nginx that serves a folder.
-pub struct Nginx {
-    process: Process,
-    folder: TempDir,
-}
-
-/// A row of the access log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
-    /// As in the request line.
-    pub method: String,
-    /// As in the request line.
-    pub target: String,
-    /// What was sent.
-    pub status: u16,
-    /// `OK` if the response was completed.
-    pub completion: String,
-}
-
-const LISTENING: Duration = Duration::from_secs(10);
+pub struct Nginx(Server);
 
 impl Nginx {
     /// Starts it inside `netns` on `port`, every address, with `files` (path and size).
     pub fn start(netns: &Netns, port: u16, files: &[(&str, usize)]) -> Result<Self> {
-        let folder = tempfile::tempdir().context("make a folder for nginx")?;
-        for (path, size) in files {
-            let path = folder.path().join("www").join(path.trim_start_matches('/'));
-            fs::create_dir_all(path.parent().context("a file is in a folder")?)?;
-            fs::write(&path, vec![b'x'; *size])
-                .with_context(|| format!("write {}", path.display()))?;
-        }
-        open_to_workers(folder.path())?;
-        fs::write(
-            folder.path().join("nginx.conf"),
-            config(folder.path(), port),
-        )?;
-        let process = Process::start(
-            netns
-                .command("nginx")
-                .arg("-c")
-                .arg(folder.path().join("nginx.conf"))
-                .args(["-e", "stderr"])
-                .stdout(Stdio::null())
-                .stderr(fs::File::create(folder.path().join("error.log"))?),
-        )?;
-        let nginx = Self { process, folder };
-        nginx.wait_until_it_listens(netns, port)?;
-        Ok(nginx)
+        let options = "sendfile on; keepalive_requests 100000;";
+        Self::start_with(netns, port, server::folder(files)?, options)
+    }
+
+    /// Starts it with a folder of its own, and with these directives for `http`.
+    pub fn start_with(netns: &Netns, port: u16, folder: TempDir, options: &str) -> Result<Self> {
+        let path = folder.path().join("nginx.conf");
+        fs::write(&path, config(folder.path(), port, options))?;
+        let mut command = netns.command("nginx");
+        command.arg("-c").arg(path).args(["-e", "stderr"]);
+        Server::start(netns, port, folder, &mut command).map(Self)
     }
 
     /// Ends it after its last answer and returns its whole log.
     pub fn stop(self) -> Result<Vec<Row>> {
-        let Self { process, folder } = self;
-        process.end(Signal::QUIT)?;
-        let log = fs::read_to_string(folder.path().join("access.log"))
-            .context("read nginx's access log")?;
-        log.lines()
-            .map(|line| row(line).with_context(|| format!("access log: {line}")))
-            .collect()
-    }
-
-    fn wait_until_it_listens(&self, netns: &Netns, port: u16) -> Result<()> {
-        netns.inside(|| {
-            let address = SocketAddr::from(([127, 0, 0, 1], port));
-            let begun = Instant::now();
-            loop {
-                match TcpStream::connect(address) {
-                    Ok(_) => return Ok(()),
-                    Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
-                    Err(error) => return Err(error).context("connect to nginx"),
-                }
-                ensure!(
-                    begun.elapsed() < LISTENING,
-                    "nginx does not listen: {}",
-                    fs::read_to_string(self.folder.path().join("error.log")).unwrap_or_default()
-                );
-                std::thread::yield_now();
-            }
-        })?
+        let log = self.0.stop(Signal::QUIT, "access.log")?;
+        server::rows(&log, |line| Row::parse(line, |end| end == "OK"))
     }
 }
 
-/// nginx's workers are not root.
-fn open_to_workers(folder: &Path) -> Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).context("open nginx's folder")
-}
-
-fn config(folder: &Path, port: u16) -> String {
+fn config(folder: &Path, port: u16, options: &str) -> String {
     let folder = folder.display();
     format!(
         "daemon off;
@@ -112,15 +46,15 @@ pid {folder}/nginx.pid;
 worker_rlimit_nofile 20000;
 events {{ worker_connections 16384; }}
 http {{
-    log_format truth '$request_method\\t$request_uri\\t$status\\t$request_completion';
+    log_format truth '$request_method\\t$request_uri\\t$status\\t$body_bytes_sent\\t$request_completion';
     access_log {folder}/access.log truth buffer=256k;
     client_body_temp_path {folder}/body;
     proxy_temp_path {folder}/proxy;
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
-    sendfile on;
-    keepalive_requests 100000;
+    if_modified_since before;
+    {options}
     server {{
         listen {port} backlog=4096;
         listen [::]:{port} backlog=4096;
@@ -130,14 +64,4 @@ http {{
 }}
 "
     )
-}
-
-fn row(line: &str) -> Option<Row> {
-    let mut columns = line.split('\t');
-    Some(Row {
-        method: columns.next()?.to_owned(),
-        target: columns.next()?.to_owned(),
-        status: columns.next()?.parse().ok()?,
-        completion: columns.next()?.to_owned(),
-    })
 }

@@ -7,7 +7,7 @@ use std::{
     path::PathBuf,
     process::{Command, ExitStatus, Stdio},
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, bail};
@@ -29,6 +29,11 @@ pub fn binary() -> PathBuf {
     );
     path
 }
+
+/// A state that takes longer is never reached.
+const REACHED: Duration = Duration::from_secs(10);
+/// Leaves the processor to those who are to reach it.
+const BETWEEN_SCRAPES: Duration = Duration::from_millis(5);
 
 /// A running daemon.
 pub struct Observer {
@@ -96,6 +101,21 @@ impl Observer {
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         self.process.signal(signal)
+    }
+
+    /// Scrapes until a state is reached that has to be; an error says what was seen last.
+    pub fn until(&self, reached: impl Fn(&Scrape) -> bool) -> Result<Scrape> {
+        let begun = Instant::now();
+        loop {
+            let scrape = self.scrape()?;
+            if reached(&scrape) {
+                return Ok(scrape);
+            }
+            if begun.elapsed() > REACHED {
+                bail!("never reached; it is {:#?}", scrape.without_zeros());
+            }
+            std::thread::sleep(BETWEEN_SCRAPES);
+        }
     }
 
     /// Kills it as nothing can be handled.

@@ -61,6 +61,23 @@ impl Scrape {
             .sum()
     }
 
+    /// True if a sample of this name is there, 0 or not.
+    pub fn has(&self, name: &str) -> bool {
+        self.series(name).next().is_some()
+    }
+
+    /// What a person looks at when a test failed: histograms' buckets and zeros are left out.
+    pub fn without_zeros(&self) -> Vec<String> {
+        let told = |(name, _, value): &&(String, Labels, f64)| {
+            *value != 0.0 && !name.ends_with("_bucket") && !name.starts_with("process_")
+        };
+        let say = |(name, labels, value): &(String, Labels, f64)| {
+            let labels: Vec<&str> = labels.values().map(String::as_str).collect();
+            format!("{name} {} {value}", labels.join(" "))
+        };
+        self.samples.iter().filter(told).map(say).collect()
+    }
+
     /// Everything that was lost, by reason, where it is not 0.
     pub fn lost(&self) -> Vec<(String, f64)> {
         self.series("pxe_observer_events_lost_total")

@@ -10,8 +10,14 @@ use crate::{
 };
 
 /// The real servers, clients and tools of the end-to-end tests.
-pub(crate) const PROGRAMS: [Program; 6] = [
+pub(crate) const PROGRAMS: [Program; 12] = [
     ("nginx", "nginx-light"),
+    ("apache2", "apache2-bin"),
+    ("lighttpd", "lighttpd"),
+    ("python3", "python3"),
+    ("apt-ftparchive", "apt-utils"),
+    ("tcpdump", "tcpdump"),
+    ("tshark", "tshark"),
     ("curl", "curl"),
     ("ip", "iproute2"),
     ("nsenter", "util-linux"),

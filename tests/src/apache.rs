@@ -1,0 +1,59 @@
+//! A real Apache, as Debian builds it.
+
+use std::{fs, path::Path};
+
+use anyhow::Result;
+use rustix::process::Signal;
+
+use crate::{
+    netns::Netns,
+    server::{self, Row, Server},
+};
+
+/// A running Apache that serves a folder.
+pub struct Apache(Server);
+
+impl Apache {
+    /// Starts it inside `netns` on `port`, every address, with `files` (path and size).
+    pub fn start(netns: &Netns, port: u16, files: &[(&str, usize)]) -> Result<Self> {
+        let folder = server::folder(files)?;
+        let path = folder.path().join("apache.conf");
+        fs::write(&path, config(folder.path(), port))?;
+        let mut command = netns.command("apache2");
+        command.arg("-f").arg(path).arg("-DFOREGROUND");
+        Server::start(netns, port, folder, &mut command).map(Self)
+    }
+
+    /// Ends it after its last answer and returns its whole log.
+    pub fn stop(self) -> Result<Vec<Row>> {
+        // Apache's "stop gracefully".
+        let log = self.0.stop(Signal::WINCH, "access.log")?;
+        server::rows(&log, |line| Row::parse(line, |end| end != "X"))
+    }
+}
+
+fn config(folder: &Path, port: u16) -> String {
+    let folder = folder.display();
+    // %B is the body without chunk framing; no answer here is chunked.
+    format!(
+        "ServerName test
+ServerRoot {folder}
+DefaultRuntimeDir {folder}
+PidFile {folder}/apache.pid
+ErrorLog {folder}/error.log
+LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
+LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
+User www-data
+Group www-data
+Listen {port}
+KeepAlive On
+MaxKeepAliveRequests 0
+DocumentRoot {folder}/www
+<Directory {folder}/www>
+    Require all granted
+</Directory>
+LogFormat \"%m\t%U%q\t%>s\t%B\t%X\" truth
+CustomLog {folder}/access.log truth
+"
+    )
+}
