@@ -15,6 +15,12 @@ pub const FLAG_PIPELINED: u8 = 4;
 pub const FLAG_OPAQUE: u8 = 8;
 /// Of responses: the connection has left HTTP (101).
 pub const FLAG_UPGRADED: u8 = 16;
+/// Of responses: the body under way is followed chunk by chunk.
+pub const FLAG_CHUNKED: u8 = 32;
+/// Of responses: its last chunk was sent.
+pub const FLAG_FRAMED: u8 = 64;
+/// There is a [`Pipe`](crate::pipe::Pipe) for the connection.
+pub const FLAG_HAS_PIPE: u8 = 128;
 
 /// One direction of a connection, counted by TCP sequence number so that a retransmitted
 /// segment is not new bytes.

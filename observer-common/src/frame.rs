@@ -119,6 +119,15 @@ static VERSION: [u8; 8] = *b"HTTP/1.\0";
 static LAST_CODING: [u8; 8] = *b"chunked\0";
 
 impl Framer {
+    /// Behind the head of a chunked answer.
+    #[inline(always)]
+    pub fn at_chunks() -> Self {
+        Self {
+            state: CHUNK_SIZE,
+            ..Self::default()
+        }
+    }
+
     /// How many bytes need no look.
     #[inline(always)]
     pub fn opaque(&self) -> u64 {

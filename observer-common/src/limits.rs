@@ -16,8 +16,9 @@ pub const CONNS_MAX: u32 = 1 << 24;
 /// Connections whose data came before their socket: bounded by the accept queues
 /// (`net.core.somaxconn` is 4096 by default).
 pub const PENDING: u32 = 4_096;
-/// Connections whose requests do not wait for the answers, at one time.
-pub const PIPES: u32 = 1_024;
+/// Connections at one time whose requests do not wait for the answers, or that have answered
+/// in chunks.
+pub const PIPES: u32 = 4_096;
 /// Bytes of the event ring, if nothing else is asked for; a power of two. At 10 ms between
 /// drains it holds what
 /// about 600,000 requests/s emit.

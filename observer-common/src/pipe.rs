@@ -25,6 +25,17 @@ pub struct Walk {
     pub in_head: u32,
 }
 
+impl Walk {
+    /// Passes as many of `unread` bytes as there are; returns how many.
+    #[inline(always)]
+    pub fn pass(&mut self, unread: u64) -> u64 {
+        let left = u64::from(self.end.wrapping_sub(self.at));
+        let passed = if unread < left { unread } else { left };
+        self.at = self.at.wrapping_add((passed & u64::from(u32::MAX)) as u32);
+        passed
+    }
+}
+
 /// The state of both directions; each field has one writing side, as in
 /// [`Conn`](crate::conn::Conn).
 #[repr(C)]

@@ -2,7 +2,7 @@
 
 use aya_ebpf::EbpfContext;
 use aya_log_ebpf::warn;
-use observer_common::{event::CLOSED, flow::FLAG_PIPELINED};
+use observer_common::{event::CLOSED, flow::FLAG_HAS_PIPE};
 
 use crate::{
     clock,
@@ -40,8 +40,9 @@ pub(crate) fn on_destroy(ctx: &impl EbpfContext, sock: &impl TracedSock) -> Opti
             );
         }
     }
-    // SAFETY: a live element; byte read.
-    if unsafe { (*conn).request.flags } & FLAG_PIPELINED != 0 {
+    // SAFETY: a live element; byte reads.
+    let flags = unsafe { (*conn).request.flags | (*conn).response.flags };
+    if flags & FLAG_HAS_PIPE != 0 {
         pipes::remove(cookie);
     }
     conns::remove(cookie);

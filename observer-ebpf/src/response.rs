@@ -6,7 +6,7 @@ use aya_ebpf::programs::SkBuffContext;
 use observer_common::{
     conn::{Conn, PROTOCOL_HTTP, Tuple},
     event::{RESPONSE, RESPONSE_MORE},
-    flow::{FLAG_PIPELINED, FLAG_RST, FLAG_UPGRADED, is_after},
+    flow::{FLAG_CHUNKED, FLAG_FRAMED, FLAG_PIPELINED, FLAG_RST, FLAG_UPGRADED, is_after},
 };
 
 use crate::{
@@ -116,8 +116,17 @@ fn payload<const PIPELINES: bool>(
     let skip = segment.payload_len.saturating_sub(new);
     let first = flow.turn != turn;
     if first {
+        if flow.flags & FLAG_CHUNKED != 0 {
+            flow.flags &= !(FLAG_CHUNKED | FLAG_FRAMED);
+            pipeline::chunks::forget(cookie);
+        }
         flow.begin(turn, segment.seq.wrapping_add(skip), now);
     }
+    let mut body = if !first && flow.is_bare_head() {
+        segment.payload_at + skip
+    } else {
+        0
+    };
     let offset = segment.seq.wrapping_add(skip).wrapping_sub(flow.start_seq);
     let place = Place {
         at: segment.payload_at + skip,
@@ -142,7 +151,13 @@ fn payload<const PIPELINES: bool>(
         capture::head(ctx, told, RESPONSE_MORE, conn, flow, &place, end);
         if announces == Announces::Interim {
             flow.head_done = 0;
+        } else if end != 0 && end < place.len {
+            body = place.at + end;
         }
+    }
+    let within = flow.flags & (FLAG_CHUNKED | FLAG_FRAMED) == FLAG_CHUNKED;
+    if PIPELINES && (body != 0 || within) {
+        pipeline::chunks::follow(ctx, conn, cookie, &place, body);
     }
     Some(())
 }

@@ -11,7 +11,7 @@ use std::{
 
 use rustix::net::{AddressFamily, SocketType, bind, connect, socket, sockopt};
 use tests::{
-    client::{self, curl},
+    client::{self, Request, curl},
     netns::{Netns, link},
     nginx::Nginx,
     observer::Observer,
@@ -348,7 +348,7 @@ fn traffic_over_a_bridge_counts_once() {
         .expect("an address");
     let nginx = Nginx::start(&server, PORT, &[("/boot/ipxe.efi", 300_000)]).expect("nginx");
     let observer = observe(PORT);
-    let requests = [("GET", "/boot/ipxe.efi"); 20];
+    let requests = [Request::from(("GET", "/boot/ipxe.efi")); 20];
     let address = IpAddr::from([10, 44, 5, 9]);
     for close in [false, true] {
         curl(&client, address, PORT, &requests, close).expect("curl");

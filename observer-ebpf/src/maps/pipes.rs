@@ -1,4 +1,4 @@
-//! Pipelined connections, by socket cookie.
+//! Connections whose messages are followed by their framing, by socket cookie.
 
 use core::mem::MaybeUninit;
 
@@ -10,19 +10,26 @@ use crate::zeroed::zeroed;
 #[map]
 static PIPES: HashMap<u64, Pipe> = HashMap::with_max_entries(limits::PIPES, 0);
 
+/// Create only.
+const BPF_NOEXIST: u64 = 1;
+
 /// The state of this connection.
 #[inline(always)]
 pub(crate) fn get(cookie: u64) -> Option<*mut Pipe> {
     PIPES.get_ptr_mut(cookie)
 }
 
-/// A new one; `None` if the table is full. User space then sees more request bytes than one
-/// request has, and counts what it cannot tell apart.
+/// The same, new if there is none; `None` if the table is full. User space then sees more
+/// request bytes than one request has, and counts what it cannot tell apart.
 #[inline(always)]
-pub(crate) fn create(cookie: u64) -> Option<*mut Pipe> {
+pub(crate) fn get_or_create(cookie: u64) -> Option<*mut Pipe> {
+    if let Some(pipe) = get(cookie) {
+        return Some(pipe);
+    }
     let mut seed = MaybeUninit::<Pipe>::uninit();
     let seed = zeroed(&mut seed);
-    PIPES.insert(cookie, &*seed, 0).ok()?;
+    // The other direction may have been first.
+    let _ = PIPES.insert(cookie, &*seed, BPF_NOEXIST);
     get(cookie)
 }
 

@@ -8,13 +8,14 @@
 //! What does not keep to it (a request with a body among them, bytes out of order, an answer
 //! that began before its head was looked at) is marked opaque, and user space counts it.
 
+pub(crate) mod chunks;
 pub(crate) mod requests;
 pub(crate) mod responses;
 mod walk;
 
 use observer_common::{
     conn::Conn,
-    flow::{FLAG_PIPELINED, is_after},
+    flow::{FLAG_HAS_PIPE, FLAG_PIPELINED, is_after},
     frame::Lines,
 };
 
@@ -33,7 +34,7 @@ pub(crate) enum Under {
 /// ingress while the latest request is not answered.
 #[inline(always)]
 pub(crate) fn enter(conn: *mut Conn, cookie: u64, under: Under) -> bool {
-    let Some(pipe) = pipes::get(cookie).or_else(|| pipes::create(cookie)) else {
+    let Some(pipe) = pipes::get_or_create(cookie) else {
         return false;
     };
     // SAFETY: live elements; ingress is the only writer of these.
@@ -52,7 +53,7 @@ pub(crate) fn enter(conn: *mut Conn, cookie: u64, under: Under) -> bool {
             Under::Done => (0, 0, 0),
         };
         (*pipe).lines = Lines::default();
-        flow.flags |= FLAG_PIPELINED;
+        flow.flags |= FLAG_PIPELINED | FLAG_HAS_PIPE;
     }
     true
 }

@@ -66,9 +66,13 @@ fn step_on(run: &Run) -> Option<Step> {
         )
     };
     if pipe.responses.at == pipe.responses.end {
-        if pipe.responses.uncounted != pipe.responses.at {
-            count(run, pipe);
+        if pipe.responses.in_head == 1 && pipe.responses.uncounted != pipe.responses.at {
+            tell(run, pipe);
         }
+        // Of a body nobody is told before its end.
+        let walk = &mut pipe.responses;
+        flow.count(walk.at.wrapping_sub(walk.uncounted), run.now);
+        walk.uncounted = walk.at;
         return Some(Step::Stop);
     }
     if pipe.responses.within == 0 {
@@ -89,9 +93,7 @@ fn step_on(run: &Run) -> Option<Step> {
     let walk = &mut pipe.responses;
     let unread = pipe.framer.opaque();
     if unread != 0 {
-        let left = u64::from(walk.end.wrapping_sub(walk.at));
-        let passed = if unread < left { unread } else { left };
-        walk.at = walk.at.wrapping_add(passed as u32);
+        let passed = walk.pass(unread);
         let fed = pipe.framer.pass(passed);
         return after(run, pipe, fed);
     }
@@ -115,7 +117,7 @@ fn after(run: &Run, pipe: &mut Pipe, fed: Fed) -> Option<Step> {
         Fed::Head | Fed::Interim | Fed::End => true,
     };
     if tells {
-        count(run, pipe);
+        tell(run, pipe);
     }
     if fed == Fed::Head {
         pipe.responses.in_head = 0;
@@ -127,7 +129,7 @@ fn after(run: &Run, pipe: &mut Pipe, fed: Fed) -> Option<Step> {
 }
 
 #[inline(always)]
-fn count(run: &Run, pipe: &mut Pipe) {
+fn tell(run: &Run, pipe: &mut Pipe) {
     // SAFETY: a live element; egress is the only writer of `response`.
     let flow = unsafe { &mut (*run.conn).response };
     run.tell(&mut pipe.responses, flow, RESPONSE, RESPONSE_MORE);

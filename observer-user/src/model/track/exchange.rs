@@ -2,7 +2,7 @@
 
 use observer_common::{
     conn::Conn,
-    flow::{FLAG_FIN, FLAG_RST, is_after},
+    flow::{FLAG_CHUNKED, FLAG_FIN, FLAG_FRAMED, FLAG_RST, is_after},
 };
 
 use super::{assembly::Assembly, phases::Stamps};
@@ -378,7 +378,7 @@ impl Exchange {
         match &self.response {
             Response::Body(answer) => match answer.framing {
                 Framing::Length(body) => conn.response.bytes >= answer.head + body,
-                Framing::Chunked => answer.framed || ends_with_last_chunk(conn, answer.head),
+                Framing::Chunked => answer.framed || ends_its_chunks(conn, answer.head),
                 // With the connection: a server that closes its side has said all.
                 Framing::Close => closed,
             },
@@ -387,14 +387,14 @@ impl Exchange {
         }
     }
 
-    /// The same where nothing can follow any more: a blank line then is the end of a trailer
-    /// (RFC 9112 7.1.2).
+    /// The same where nothing can follow any more: a blank line then may be the end of a
+    /// trailer (RFC 9112 7.1.2).
     fn may_be_complete(&self, conn: &Conn) -> bool {
         let is_chunked = matches!(
             &self.response,
             Response::Body(answer) if answer.framing == Framing::Chunked
         );
-        let ends = conn.response.word & BLANK_LINE_MASK == BLANK_LINE;
+        let ends = !is_followed(conn) && conn.response.word & BLANK_LINE_MASK == BLANK_LINE;
         self.is_complete(conn) || (is_chunked && conn.response.turn == self.id.turn && ends)
     }
 
@@ -630,10 +630,19 @@ impl Exchange {
     }
 }
 
-/// Behind a head, whose blank line may be what comes before the last chunk.
-fn ends_with_last_chunk(conn: &Conn, head: u64) -> bool {
+/// True once the last chunk was sent. Where the kernel side does not follow the chunks (before
+/// 5.17, or without room) its form tells: behind a head, whose blank line may be what comes
+/// before it.
+fn ends_its_chunks(conn: &Conn, head: u64) -> bool {
     const SHORTEST: u64 = 5;
+    if is_followed(conn) {
+        return conn.response.flags & FLAG_FRAMED != 0;
+    }
     conn.response.bytes >= head + SHORTEST && conn.response.word & LAST_CHUNK_MASK == LAST_CHUNK
+}
+
+fn is_followed(conn: &Conn) -> bool {
+    conn.response.flags & FLAG_CHUNKED != 0
 }
 
 /// Who closed or reset first.

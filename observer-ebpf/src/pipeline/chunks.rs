@@ -1,0 +1,120 @@
+//! A chunked answer (RFC 9112 7.1): its chunks are followed to the last one, on any connection,
+//! for nothing else tells where it ends.
+//!
+//! Whether it is chunked says its head, which user space reads. What looks like it is followed,
+//! and user space asks only where it is.
+
+use aya_ebpf::programs::SkBuffContext;
+use observer_common::{
+    conn::Conn,
+    flow::{FLAG_CHUNKED, FLAG_FRAMED, FLAG_HAS_PIPE},
+    frame::{Fed, Framer},
+    pipe::Pipe,
+};
+
+use super::walk::{self, Run, Step};
+use crate::{capture::Place, http::First, maps::pipes};
+
+/// Takes bytes of a body; `begins` where it begins in this packet, 0 if it began before.
+#[inline(always)]
+pub(crate) fn follow(
+    ctx: &SkBuffContext,
+    conn: *mut Conn,
+    cookie: u64,
+    place: &Place,
+    begins: u32,
+) -> Option<()> {
+    // SAFETY: a live element; egress is the only writer of `response`.
+    let flow = unsafe { &mut (*conn).response };
+    let end = place.at + place.len;
+    let (pipe, at) = if begins != 0 {
+        if looks_chunked(First::read(ctx, begins, end - begins)) == 0 {
+            return None;
+        }
+        (pipes::get_or_create(cookie)?, begins)
+    } else {
+        (pipes::get(cookie)?, place.at)
+    };
+    // SAFETY: a live element; egress is the only writer of these.
+    let pipe_ref = unsafe { &mut *pipe };
+    if begins != 0 {
+        flow.flags |= FLAG_CHUNKED | FLAG_HAS_PIPE;
+        pipe_ref.framer = Framer::at_chunks();
+        pipe_ref.last_turn = flow.turn;
+    }
+    let walk = &mut pipe_ref.responses;
+    // Its head is told: should requests not wait any more, it is followed on from here.
+    (walk.within, walk.in_head, walk.told) = (1, 0, 1);
+    (walk.at, walk.end, walk.uncounted) = (at, end, end);
+    walk::run(ctx, conn, pipe, cookie, 0, step);
+    Some(())
+}
+
+/// The answer was given up before its last chunk.
+#[inline(always)]
+pub(crate) fn forget(cookie: u64) {
+    if let Some(pipe) = pipes::get(cookie) {
+        // SAFETY: a live element; egress is the only writer of this.
+        unsafe { (*pipe).responses.within = 0 };
+    }
+}
+
+unsafe extern "C" fn step(_index: u32, run: *mut Run) -> i64 {
+    // SAFETY: what `walk::run` was given.
+    match step_on(unsafe { &*run }) {
+        Some(Step::On) => 0,
+        Some(Step::Stop) | None => 1,
+    }
+}
+
+#[inline(always)]
+fn step_on(run: &Run) -> Option<Step> {
+    // SAFETY: live elements; egress is the only writer of these.
+    let (flow, pipe): (_, &mut Pipe) = unsafe { (&mut (*run.conn).response, &mut *run.pipe) };
+    let walk = &mut pipe.responses;
+    if walk.at == walk.end {
+        return Some(Step::Stop);
+    }
+    let fed = match pipe.framer.opaque() {
+        0 => {
+            let byte = run.byte(walk)?;
+            walk.at += 1;
+            pipe.framer.feed(byte, false)
+        }
+        unread => {
+            let passed = walk.pass(unread);
+            pipe.framer.pass(passed)
+        }
+    };
+    match fed {
+        Fed::More | Fed::Head | Fed::Interim => return Some(Step::On),
+        Fed::End => flow.flags |= FLAG_FRAMED,
+        Fed::Broken => flow.flags &= !FLAG_CHUNKED,
+    }
+    walk.within = 0;
+    Some(Step::Stop)
+}
+
+/// 1 if a body begins like a chunk: a size in hexadecimal digits and what may follow it, as
+/// far as eight bytes tell.
+#[inline(always)]
+fn looks_chunked(first: First) -> u32 {
+    begins_chunk(first.word, first.count)
+}
+
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "C" fn begins_chunk(word: u64, count: u32) -> u32 {
+    let mut i = 0;
+    while i < 8 {
+        let byte = (word >> (56 - 8 * i)) as u8;
+        if i == count {
+            return 1;
+        }
+        if !byte.is_ascii_hexdigit() {
+            return u32::from(i != 0 && matches!(byte, b'\r' | b'\n' | b';' | b' '));
+        }
+        i += 1;
+    }
+    1
+}
