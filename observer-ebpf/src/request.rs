@@ -50,7 +50,7 @@ pub(crate) fn on_ingress(ctx: &SkBuffContext) -> Option<()> {
         }
     };
     if met != Met::Before {
-        local::note(ctx, port);
+        local::note(ctx, port, &segment);
     }
     // SAFETY: a live element; ingress is the only writer of these fields.
     unsafe {
