@@ -3,7 +3,7 @@
 
 /// A listener's first packet made its port a watched one.
 pub const LEARNED: u16 = 1;
-/// A client on this host itself asked on this port.
+/// A client on this host itself asked on this port, in HTTP.
 pub const LOCAL: u16 = 2;
 
 /// How many wait at most; user space takes them each second.

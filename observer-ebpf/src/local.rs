@@ -5,7 +5,9 @@ use aya_ebpf::programs::SkBuffContext;
 use observer_common::notice;
 
 use crate::{
+    http,
     maps::{notices, ports},
+    packet::Segment,
     settings,
 };
 
@@ -18,10 +20,13 @@ pub(crate) fn is_left_out(ctx: &SkBuffContext) -> bool {
     settings::ignore_local() && is_local(ctx)
 }
 
-/// Tells of the first client of this kind on a port.
+/// Tells of the first client of this kind that speaks HTTP on a port.
 #[inline(always)]
-pub(crate) fn note(ctx: &SkBuffContext, port: u16) {
-    if is_local(ctx) && ports::note_local(port) {
+pub(crate) fn note(ctx: &SkBuffContext, port: u16, segment: &Segment) {
+    if is_local(ctx)
+        && http::begins_request(ctx, segment.payload_at, segment.payload_len)
+        && ports::note_local(port)
+    {
         notices::tell(notice::LOCAL, port);
     }
 }

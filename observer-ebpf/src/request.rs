@@ -53,7 +53,7 @@ pub(crate) fn on_ingress<const PIPELINES: bool>(ctx: &SkBuffContext) -> Option<(
         }
     };
     if met != Met::Before {
-        local::note(ctx, port);
+        local::note(ctx, port, &segment);
     }
     acknowledge(conn, &segment);
     if segment.payload_len != 0 {

@@ -1,8 +1,8 @@
 //! What is watched: ports that are learned, left out, or our own; clients on the host itself.
 
 use std::{
-    io::{BufRead as _, BufReader, Write as _},
-    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     thread,
 };
 
@@ -194,6 +194,23 @@ fn clients_on_this_host_count_and_are_told_of_once() {
         told[0].contains("port 18168 ") && told[0].contains("--local-clients ignore"),
         "{log}"
     );
+}
+
+/// A database on this host, say.
+#[test]
+fn clients_on_this_host_that_speak_no_http_are_not_told_of() {
+    require_root();
+    let netns = Netns::new("other").expect("netns");
+    let listen = || TcpListener::bind((Ipv4Addr::LOCALHOST, 18_170)).expect("listen");
+    let listener = netns.inside(listen).expect("inside");
+    let observer = Observer::start(&["--http-port", "18170"]).expect("observer");
+    let connect = || TcpStream::connect((Ipv4Addr::LOCALHOST, 18_170)).expect("connect");
+    let mut client = netns.inside(connect).expect("inside");
+    client.write_all(b"SELECT 1;").expect("ask");
+    let (mut server, _) = listener.accept().expect("accept");
+    server.read_exact(&mut [0; 9]).expect("read");
+    let log = stop(observer);
+    assert!(lines(&log, ON_THIS_HOST).is_empty(), "{log}");
 }
 
 #[test]
