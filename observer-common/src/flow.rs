@@ -15,9 +15,9 @@ pub const FLAG_PIPELINED: u8 = 4;
 pub const FLAG_OPAQUE: u8 = 8;
 /// Of responses: the connection has left HTTP (101).
 pub const FLAG_UPGRADED: u8 = 16;
-/// Of responses: the body under way is followed chunk by chunk.
-pub const FLAG_CHUNKED: u8 = 32;
-/// Of responses: its last chunk was sent.
+/// Of responses: the one under way is followed by its framing.
+pub const FLAG_FOLLOWED: u8 = 32;
+/// Of responses: that was followed to its end.
 pub const FLAG_FRAMED: u8 = 64;
 /// There is a [`Pipe`](crate::pipe::Pipe) for the connection.
 pub const FLAG_HAS_PIPE: u8 = 128;

@@ -16,9 +16,12 @@ pub const CONNS_MAX: u32 = 1 << 24;
 /// Connections whose data came before their socket: bounded by the accept queues
 /// (`net.core.somaxconn` is 4096 by default).
 pub const PENDING: u32 = 4_096;
-/// Connections at one time whose requests do not wait for the answers, or that have answered
-/// in chunks.
-pub const PIPES: u32 = 4_096;
+/// Connections at one time whose messages are followed by their framing: those in their first
+/// turns, and those that do not wait for answers or answer in chunks.
+pub const PIPES: u32 = 16_384;
+/// In its first turns a connection shows whether it will ask again before it has an answer;
+/// only then are answers followed in case it does.
+pub const FIRST_TURNS: u32 = 16;
 /// Bytes of the event ring, if nothing else is asked for; a power of two. At 10 ms between
 /// drains it holds what
 /// about 600,000 requests/s emit.

@@ -81,6 +81,12 @@ impl First {
         word >> 56 == u64::from(b'G') || word >> 56 == u64::from(b'H')
     }
 
+    /// True for the first byte of HEAD.
+    #[inline(always)]
+    pub(crate) fn is_head(word: u64) -> bool {
+        word >> 56 == u64::from(b'H')
+    }
+
     /// True if they begin a request with one of the usual methods, as far as they go: a client
     /// may send its first line byte by byte.
     #[inline(always)]

@@ -5,7 +5,7 @@ use aya_ebpf::programs::SkBuffContext;
 use observer_common::notice;
 
 use crate::{
-    http,
+    http::First,
     maps::{notices, ports},
     packet::Segment,
     settings,
@@ -24,7 +24,7 @@ pub(crate) fn is_left_out(ctx: &SkBuffContext) -> bool {
 #[inline(always)]
 pub(crate) fn note(ctx: &SkBuffContext, port: u16, segment: &Segment) {
     if is_local(ctx)
-        && http::begins_request(ctx, segment.payload_at, segment.payload_len)
+        && First::read(ctx, segment.payload_at, segment.payload_len).begins_request()
         && ports::note_local(port)
     {
         notices::tell(notice::LOCAL, port);

@@ -6,7 +6,7 @@ use aya_ebpf::programs::SkBuffContext;
 use observer_common::{
     conn::{Conn, PROTOCOL_HTTP, PROTOCOL_HTTP2, PROTOCOL_OTHER, PROTOCOL_TLS, PROTOCOL_UNKNOWN},
     event::{REQUEST, REQUEST_AHEAD, REQUEST_MORE},
-    flow::{FLAG_PIPELINED, FLAG_UPGRADED, Flow, is_after},
+    flow::{FLAG_FOLLOWED, FLAG_FRAMED, FLAG_PIPELINED, FLAG_UPGRADED, Flow, is_after},
     loss::Counter,
 };
 
@@ -165,7 +165,8 @@ fn payload<const PIPELINES: bool>(
     if *protocol >= PROTOCOL_OTHER || upgraded {
         return None;
     }
-    if PIPELINES && flow.flags & FLAG_PIPELINED != 0 && !pipeline::leave(conn, cookie, segment) {
+    if PIPELINES && flow.flags & FLAG_PIPELINED != 0 && !pipeline::leave(ctx, conn, cookie, segment)
+    {
         return pipeline::requests::follow(ctx, conn, cookie, segment);
     }
     let new = flow.new_bytes(segment.seq, segment.payload_len);
@@ -188,6 +189,14 @@ fn payload<const PIPELINES: bool>(
         at_boundary(ctx, sock, &mut told, conn, flow, segment, &mut place)?;
         let first = First::read(ctx, place.at, place.len);
         let begins = http::begins(ctx, first, place.at, place.len);
+        if PIPELINES
+            && begins == Begins::Request
+            && is_under_way(conn)
+            && First::is_bodiless(first.word)
+            && pipeline::enter(conn, cookie, Under::Done)
+        {
+            return pipeline::requests::follow(ctx, conn, cookie, segment);
+        }
         if begins == Begins::Request {
             flow.begin(flow.turn + 1, seq_of(segment, &place), told.at_ns);
             flow.word = first.word;
@@ -254,6 +263,15 @@ fn payload<const PIPELINES: bool>(
 #[inline(always)]
 fn is_request(ctx: &SkBuffContext, at: u32) -> bool {
     First::read(ctx, at, ctx.len().saturating_sub(at)).begins_request()
+}
+
+/// True if the answer goes on, as far as its framing was followed: the client asks again before
+/// it has it.
+#[inline(always)]
+fn is_under_way(conn: *const Conn) -> bool {
+    // SAFETY: a live element; byte read.
+    let flags = unsafe { (&raw const (*conn).response.flags).read_volatile() };
+    flags & (FLAG_FOLLOWED | FLAG_FRAMED) == FLAG_FOLLOWED
 }
 
 /// The place where a turn may begin; `None` if it is not in this segment.

@@ -6,7 +6,8 @@ use aya_ebpf::programs::SkBuffContext;
 use observer_common::{
     conn::{Conn, PROTOCOL_HTTP, Tuple},
     event::{RESPONSE, RESPONSE_MORE},
-    flow::{FLAG_CHUNKED, FLAG_FRAMED, FLAG_PIPELINED, FLAG_RST, FLAG_UPGRADED, is_after},
+    flow::{FLAG_FOLLOWED, FLAG_FRAMED, FLAG_PIPELINED, FLAG_RST, FLAG_UPGRADED, is_after},
+    limits::FIRST_TURNS,
 };
 
 use crate::{
@@ -17,7 +18,7 @@ use crate::{
     maps::{conns, pending, ports, ring::Told},
     midway,
     packet::{self, Segment, Server},
-    pipeline,
+    pipeline::{self, alone::Bytes},
     sock::{self, CLOSE, LISTEN, Sock},
     zeroed::zeroed,
 };
@@ -116,9 +117,9 @@ fn payload<const PIPELINES: bool>(
     let skip = segment.payload_len.saturating_sub(new);
     let first = flow.turn != turn;
     if first {
-        if flow.flags & FLAG_CHUNKED != 0 {
-            flow.flags &= !(FLAG_CHUNKED | FLAG_FRAMED);
-            pipeline::chunks::forget(cookie);
+        if flow.flags & FLAG_FOLLOWED != 0 {
+            flow.flags &= !(FLAG_FOLLOWED | FLAG_FRAMED);
+            pipeline::alone::forget(cookie);
         }
         flow.begin(turn, segment.seq.wrapping_add(skip), now);
     }
@@ -155,9 +156,17 @@ fn payload<const PIPELINES: bool>(
             body = place.at + end;
         }
     }
-    let within = flow.flags & (FLAG_CHUNKED | FLAG_FRAMED) == FLAG_CHUNKED;
-    if PIPELINES && (body != 0 || within) {
-        pipeline::chunks::follow(ctx, conn, cookie, &place, body);
+    if PIPELINES {
+        let bytes = if first && turn <= FIRST_TURNS {
+            Bytes::Head
+        } else if flow.flags & (FLAG_FOLLOWED | FLAG_FRAMED) == FLAG_FOLLOWED {
+            Bytes::More
+        } else if body != 0 && flow.flags & FLAG_FOLLOWED == 0 {
+            Bytes::Body(body)
+        } else {
+            return None;
+        };
+        pipeline::alone::follow(ctx, conn, cookie, &place, bytes);
     }
     Some(())
 }

@@ -8,18 +8,19 @@
 //! What does not keep to it (a request with a body among them, bytes out of order, an answer
 //! that began before its head was looked at) is marked opaque, and user space counts it.
 
-pub(crate) mod chunks;
+pub(crate) mod alone;
 pub(crate) mod requests;
 pub(crate) mod responses;
 mod walk;
 
+use aya_ebpf::programs::SkBuffContext;
 use observer_common::{
     conn::Conn,
     flow::{FLAG_HAS_PIPE, FLAG_PIPELINED, is_after},
     frame::Lines,
 };
 
-use crate::{maps::pipes, packet::Segment};
+use crate::{http::First, maps::pipes, packet::Segment};
 
 /// How the request under way is taken over.
 #[derive(Clone, Copy)]
@@ -41,11 +42,7 @@ pub(crate) fn enter(conn: *mut Conn, cookie: u64, under: Under) -> bool {
     unsafe {
         let flow = &mut (*conn).request;
         let bit = 1 << (flow.turn & 63);
-        (*pipe).heads = if flow.word >> 56 == u64::from(b'H') {
-            bit
-        } else {
-            0
-        };
+        (*pipe).heads = if First::is_head(flow.word) { bit } else { 0 };
         (*pipe).first_turn = flow.turn;
         let walk = &mut (*pipe).requests;
         (walk.within, walk.in_head, walk.told) = match under {
@@ -58,10 +55,11 @@ pub(crate) fn enter(conn: *mut Conn, cookie: u64, under: Under) -> bool {
     true
 }
 
-/// True if the connection needs no more following, and then ends it: all is answered, or one
-/// request is under way alone and its bytes do not come in order.
+/// True if the connection can be followed no further as a pipelined one, and need not: all is
+/// answered and what comes is not a request without a body, or one request is under way alone and
+/// its bytes do not come in order.
 #[inline(always)]
-pub(crate) fn leave(conn: *mut Conn, cookie: u64, segment: &Segment) -> bool {
+pub(crate) fn leave(ctx: &SkBuffContext, conn: *mut Conn, cookie: u64, segment: &Segment) -> bool {
     let Some(pipe) = pipes::get(cookie) else {
         return false;
     };
@@ -73,7 +71,14 @@ pub(crate) fn leave(conn: *mut Conn, cookie: u64, segment: &Segment) -> bool {
         let within = (&raw const (*pipe).responses.within).read_volatile();
         let ahead = is_after(segment.seq, flow.next_seq);
         let (idle, alone) = if (*pipe).requests.within == 0 {
-            (within == 0 && answered == flow.turn, false)
+            let at = flow
+                .next_seq
+                .wrapping_sub(segment.seq)
+                .wrapping_add(segment.payload_at);
+            let byte = ctx.load::<u8>(at as usize).unwrap_or(0);
+            // A client that did not wait once may not wait again.
+            let goes_on = !ahead && First::is_bodiless(u64::from(byte) << 56);
+            (!goes_on && within == 0 && answered == flow.turn, false)
         } else {
             let first = (*pipe).first_turn == flow.turn;
             (false, ahead && first && answered != flow.turn)

@@ -2,7 +2,7 @@
 
 use observer_common::{
     conn::Conn,
-    flow::{FLAG_CHUNKED, FLAG_FIN, FLAG_FRAMED, FLAG_RST, is_after},
+    flow::{FLAG_FIN, FLAG_FOLLOWED, FLAG_FRAMED, FLAG_RST, is_after},
 };
 
 use super::{assembly::Assembly, phases::Stamps};
@@ -642,7 +642,7 @@ fn ends_its_chunks(conn: &Conn, head: u64) -> bool {
 }
 
 fn is_followed(conn: &Conn) -> bool {
-    conn.response.flags & FLAG_CHUNKED != 0
+    conn.response.flags & FLAG_FOLLOWED != 0
 }
 
 /// Who closed or reset first.

@@ -1,13 +1,16 @@
-//! A chunked answer (RFC 9112 7.1): its chunks are followed to the last one, on any connection,
-//! for nothing else tells where it ends.
+//! An answer to a request that waited for the one before it, followed by its framing for one of
+//! two reasons.
 //!
-//! Whether it is chunked says its head, which user space reads. What looks like it is followed,
-//! and user space asks only where it is.
+//! In its first turns a connection may yet ask before it has this answer (apt sends one request,
+//! and nine more when its answer begins): what comes behind it is then told apart.
+//!
+//! A chunked answer (RFC 9112 7.1) has no end but its last chunk. Whether it is chunked says its
+//! head, which user space reads: what looks like it is followed, and user space asks where it is.
 
 use aya_ebpf::programs::SkBuffContext;
 use observer_common::{
     conn::Conn,
-    flow::{FLAG_CHUNKED, FLAG_FRAMED, FLAG_HAS_PIPE},
+    flow::{FLAG_FOLLOWED, FLAG_FRAMED, FLAG_HAS_PIPE},
     frame::{Fed, Framer},
     pipe::Pipe,
 };
@@ -15,33 +18,53 @@ use observer_common::{
 use super::walk::{self, Run, Step};
 use crate::{capture::Place, http::First, maps::pipes};
 
-/// Takes bytes of a body; `begins` where it begins in this packet, 0 if it began before.
+/// What a packet's bytes are to an answer.
+#[derive(Clone, Copy)]
+pub(crate) enum Bytes {
+    /// It begins with them.
+    Head,
+    /// Its body begins in them, at this place of the packet.
+    Body(u32),
+    /// They go on with what is followed.
+    More,
+}
+
+/// Takes bytes of an answer.
 #[inline(always)]
 pub(crate) fn follow(
     ctx: &SkBuffContext,
     conn: *mut Conn,
     cookie: u64,
     place: &Place,
-    begins: u32,
+    bytes: Bytes,
 ) -> Option<()> {
     // SAFETY: a live element; egress is the only writer of `response`.
     let flow = unsafe { &mut (*conn).response };
     let end = place.at + place.len;
-    let (pipe, at) = if begins != 0 {
-        if looks_chunked(First::read(ctx, begins, end - begins)) == 0 {
-            return None;
+    let (pipe, at) = match bytes {
+        Bytes::Head => (pipes::get_or_create(cookie)?, place.at),
+        Bytes::Body(at) => {
+            if looks_chunked(First::read(ctx, at, end - at)) == 0 {
+                return None;
+            }
+            (pipes::get_or_create(cookie)?, at)
         }
-        (pipes::get_or_create(cookie)?, begins)
-    } else {
-        (pipes::get(cookie)?, place.at)
+        Bytes::More => (pipes::get(cookie)?, place.at),
     };
-    // SAFETY: a live element; egress is the only writer of these.
+    // SAFETY: a live element; egress is the only writer of these, and of `request.word` it
+    // reads one word.
     let pipe_ref = unsafe { &mut *pipe };
-    if begins != 0 {
-        flow.flags |= FLAG_CHUNKED | FLAG_HAS_PIPE;
-        pipe_ref.framer = Framer::at_chunks();
-        pipe_ref.last_turn = flow.turn;
+    let asked = unsafe { (&raw const (*conn).request.word).read_volatile() };
+    match bytes {
+        Bytes::Head => {
+            pipe_ref.framer = Framer::default();
+            pipe_ref.bodiless = u32::from(First::is_head(asked));
+        }
+        Bytes::Body(_) => pipe_ref.framer = Framer::at_chunks(),
+        Bytes::More => {}
     }
+    flow.flags |= FLAG_FOLLOWED | FLAG_HAS_PIPE;
+    pipe_ref.last_turn = flow.turn;
     let walk = &mut pipe_ref.responses;
     // Its head is told: should requests not wait any more, it is followed on from here.
     (walk.within, walk.in_head, walk.told) = (1, 0, 1);
@@ -76,10 +99,14 @@ fn step_on(run: &Run) -> Option<Step> {
         return Some(Step::Stop);
     }
     let fed = match pipe.framer.opaque() {
+        0 if run.stride(walk).is_some_and(|word| pipe.framer.skims(word)) => {
+            walk.at += 8;
+            Fed::More
+        }
         0 => {
             let byte = run.byte(walk)?;
             walk.at += 1;
-            pipe.framer.feed(byte, false)
+            pipe.framer.feed(byte, pipe.bodiless == 1)
         }
         unread => {
             let passed = walk.pass(unread);
@@ -89,7 +116,7 @@ fn step_on(run: &Run) -> Option<Step> {
     match fed {
         Fed::More | Fed::Head | Fed::Interim => return Some(Step::On),
         Fed::End => flow.flags |= FLAG_FRAMED,
-        Fed::Broken => flow.flags &= !FLAG_CHUNKED,
+        Fed::Broken => flow.flags &= !FLAG_FOLLOWED,
     }
     walk.within = 0;
     Some(Step::Stop)
