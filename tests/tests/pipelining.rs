@@ -133,14 +133,14 @@ fn answer_in_pieces(listener: &TcpListener, asked: usize, answers: &str, pieces:
     }
 }
 
-/// Four answers, the first segment of which ends at any byte of them.
+/// Four answers, the first segment of which ends at any byte of them, and all in one.
 #[test]
 fn answers_cut_at_any_byte() {
     let stage = Stage::new("heads", 18_124).expect("stage");
     let listener = stage.listen().expect("listen");
     let (asked, answers) = (get("/boot/x").repeat(ANSWERS.len()), ANSWERS.concat());
-    let cuts = 1..answers.len();
-    let rounds = cuts.len();
+    let rounds = answers.len();
+    let cuts = 1..=rounds;
     thread::scope(|scope| {
         scope.spawn(|| {
             for at in cuts.clone() {
