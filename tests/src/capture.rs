@@ -73,8 +73,8 @@ impl Capture {
         self.tcpdump.end(Signal::INT)?;
         let mut tshark = Command::new("tshark");
         tshark.arg("-r").arg(self.folder.path().join(FILE));
-        // A reset acknowledges nothing: the kernel drops the connection before it looks.
-        tshark.args(["-Y", "tcp && tcp.flags.reset == 0", "-T", "fields"]);
+        // A reset that acknowledges counts, too: it says what had arrived.
+        tshark.args(["-Y", "tcp", "-T", "fields"]);
         for field in ["srcport", "dstport", "seq", "len", "ack"] {
             tshark.arg("-e").arg(format!("tcp.{field}"));
         }
@@ -91,9 +91,9 @@ impl Capture {
             let is_answer = from == u64::from(self.port);
             let client = u16::try_from(if is_answer { to } else { from })?;
             let stream = streams.entry(client).or_default();
-            if is_answer {
+            if is_answer && len != 0 {
                 stream.sent = stream.sent.max(seq + len);
-            } else {
+            } else if !is_answer {
                 stream.acknowledged = stream.acknowledged.max(ack);
             }
         }

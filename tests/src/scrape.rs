@@ -61,11 +61,6 @@ impl Scrape {
             .sum()
     }
 
-    /// True if a sample of this name is there, 0 or not.
-    pub fn has(&self, name: &str) -> bool {
-        self.series(name).next().is_some()
-    }
-
     /// What a person looks at when a test failed: histograms' buckets and zeros are left out.
     pub fn without_zeros(&self) -> Vec<String> {
         let told = |(name, _, value): &&(String, Labels, f64)| {

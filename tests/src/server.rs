@@ -100,7 +100,8 @@ impl Server {
                     "it does not listen: {}",
                     fs::read_to_string(self.folder.path().join("error.log")).unwrap_or_default()
                 );
-                std::thread::yield_now();
+                // It needs the processor that this would spin on.
+                std::thread::sleep(Duration::from_millis(1));
             }
         })?
     }

@@ -75,9 +75,12 @@ const OPENINGS: [(&[u8], &str); 8] = [
 #[test]
 fn each_connection_is_of_a_protocol() {
     let (stage, nginx) = start("protocols", 18_140);
-    for (opening, _) in OPENINGS {
+    for (opening, protocol) in &OPENINGS {
         let mut stream = stage.connect().expect("connect");
         stream.write_all(opening).expect("say");
+        if *protocol == "http" {
+            read_answer(&mut BufReader::new(stream)).expect("answer");
+        }
     }
     let protocols = ["tls", "http2", "other", "http"];
     let expected = |protocol: &str| OPENINGS.iter().filter(|row| row.1 == protocol).count() as f64;
@@ -93,6 +96,7 @@ fn each_connection_is_of_a_protocol() {
             .all(|one| of_protocol(scrape, one) == expected(one))
     };
     stage.observer.until(are_told).expect("their protocols");
+    assert_eq!(stage.observer.scrape().expect("scrape").lost(), []);
     nginx.stop().expect("log");
     survives(stage);
 }

@@ -10,6 +10,7 @@ use std::{
 use tests::{
     client::{prepare, read_answer, read_out},
     nginx::Nginx,
+    peer::Peer,
     scrape::Scrape,
     server,
     stage::Stage,
@@ -96,6 +97,26 @@ fn large_answers_span_segments() {
     through_nginx("large", 18_121, &conversations);
 }
 
+/// Segments end anywhere in their chunks.
+#[test]
+fn chunked_answers_span_segments() {
+    const PORT: u16 = 18_127;
+    let stage = Stage::new("chunks", PORT).expect("stage");
+    let peer = Peer::start(env!("CARGO_BIN_EXE_peer"), &stage.netns, PORT, &[]).expect("peer");
+    let few = get("/api/chunked/3/100").repeat(4);
+    let many = get("/api/chunked/500/1447").repeat(4);
+    let mut stream = stage.connect().expect("connect");
+    let asked = few + &many + &last("/api/chunked/20/50000");
+    stream.write_all(asked.as_bytes()).expect("ask");
+    read_out(&mut BufReader::new(stream)).expect("answers");
+    let reached = stage.observer.until(over(9.0));
+    let log = peer.stop().expect("log");
+    assert_eq!(log.len(), 9);
+    truth::check(&reached.expect("all ended"), &log, |_| "api".to_owned());
+    truth::check_bytes(&stage.observer, &log);
+    stage.observer.stop().expect("stop");
+}
+
 /// Three requests, the first segment of which ends at any byte of them.
 #[test]
 fn requests_cut_at_any_byte() {
@@ -133,14 +154,14 @@ fn answer_in_pieces(listener: &TcpListener, asked: usize, answers: &str, pieces:
     }
 }
 
-/// Four answers, the first segment of which ends at any byte of them.
+/// Four answers, the first segment of which ends at any byte of them, and all in one.
 #[test]
 fn answers_cut_at_any_byte() {
     let stage = Stage::new("heads", 18_124).expect("stage");
     let listener = stage.listen().expect("listen");
     let (asked, answers) = (get("/boot/x").repeat(ANSWERS.len()), ANSWERS.concat());
-    let cuts = 1..answers.len();
-    let rounds = cuts.len();
+    let rounds = answers.len();
+    let cuts = 1..=rounds;
     thread::scope(|scope| {
         scope.spawn(|| {
             for at in cuts.clone() {
