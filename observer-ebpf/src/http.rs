@@ -151,14 +151,14 @@ extern "C" fn begins_usual_request(word: u64, count: u32) -> u32 {
 /// What the `len` bytes at `at` begin with, whose first are `first`.
 #[inline(always)]
 pub(crate) fn begins(ctx: &SkBuffContext, first: First, at: u32, len: u32) -> Begins {
-    if first.begins_request() || (len >= LONG && begins_unusual_request(ctx.skb.skb, at) == 1) {
-        return Begins::Request;
-    }
     if first.word == HTTP2 {
         return Begins::Http2;
     }
     if first.word >> 48 == TLS {
         return Begins::Tls;
+    }
+    if first.begins_request() || (len >= LONG && begins_unusual_request(ctx.skb.skb, at) == 1) {
+        return Begins::Request;
     }
     Begins::Other
 }
