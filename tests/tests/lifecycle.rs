@@ -267,11 +267,10 @@ fn requests_behind_syn_cookies_count_once() {
 #[test]
 fn a_request_in_a_fast_open_counts_once() {
     const PORT: u16 = 18_186;
-    let (netns, listener) = listen("tfo", PORT);
-    // Client and server, and every listener without asking it.
+    require_root();
+    let netns = Netns::new("tfo").expect("netns");
+    // Client and server, and every listener without asking it: before it begins to listen.
     sysctl(&netns, "tcp_fastopen", &(0x1 | 0x2 | 0x400).to_string());
-    // It is asked when it begins to listen.
-    drop(listener);
     let listen = || TcpListener::bind((Ipv4Addr::LOCALHOST, PORT)).expect("listen");
     let listener = netns.inside(listen).expect("inside");
     let observer = observe(PORT);
