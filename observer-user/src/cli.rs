@@ -26,6 +26,9 @@ pub enum Command {
     Classify(classify::Args),
     /// Show rules, or test them.
     Rules(rules::Args),
+    /// Print docs/metrics.md.
+    #[command(hide = true)]
+    Docs,
 }
 
 /// How much is logged.

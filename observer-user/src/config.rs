@@ -1,6 +1,6 @@
 //! The configuration, validated: after this nothing is parsed again.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{collections::HashSet, net::SocketAddr, sync::Arc};
 
 use anyhow::{Result, bail};
 
@@ -8,6 +8,9 @@ use crate::{
     cli::{LocalClients, RunArgs},
     model::classify::Classifier,
 };
+
+/// Addresses to serve at, at most.
+const LISTENERS: usize = 64;
 
 /// What `run` runs with.
 pub struct Config {
@@ -38,6 +41,7 @@ impl Config {
                 "--http-port {port} and --http-ignore-port {port} contradict each other: leave one of them out"
             );
         }
+        check_listeners(&args.listen)?;
         Ok(Self {
             listen: args.listen.clone(),
             http_ports: args.http_ports.clone(),
@@ -51,6 +55,22 @@ impl Config {
     }
 }
 
+/// Each costs a descriptor for ever, and who names one twice meant something else.
+fn check_listeners(listen: &[SocketAddr]) -> Result<()> {
+    if listen.len() > LISTENERS {
+        bail!(
+            "--web.listen-address is given {} times: {LISTENERS} are the most",
+            listen.len()
+        );
+    }
+    let mut seen = HashSet::new();
+    let twice = |address: &&SocketAddr| address.port() != 0 && !seen.insert(**address);
+    if let Some(address) = listen.iter().find(twice) {
+        bail!("--web.listen-address {address} is given twice: leave one of them out");
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser as _;
@@ -62,7 +82,7 @@ mod tests {
         let line = ["pxe-observer", "run"].iter().chain(arguments);
         match Cli::try_parse_from(line)?.command {
             Command::Run(args) => Config::from_args(&args),
-            Command::Classify(_) | Command::Rules(_) => bail!("not run"),
+            Command::Classify(_) | Command::Docs | Command::Rules(_) => bail!("not run"),
         }
     }
 
@@ -76,5 +96,30 @@ mod tests {
         );
         let apart = ["--http-port", "80", "--http-ignore-port", "81"];
         assert_eq!(config(&apart).expect("taken").ignored_ports, [81]);
+    }
+
+    #[test]
+    fn listeners_are_few_and_each_is_named_once() {
+        let listen = |addresses: &[String]| {
+            let flag = |address: &String| ["--web.listen-address".to_owned(), address.clone()];
+            let line: Vec<String> = addresses.iter().flat_map(flag).collect();
+            let line: Vec<&str> = line.iter().map(String::as_str).collect();
+            config(&line).map(|config| config.listen.len())
+        };
+        let ports = |count: u16| {
+            (1..=count)
+                .map(|port| format!("127.0.0.1:{port}"))
+                .collect()
+        };
+        let many: Vec<String> = ports(64);
+        assert_eq!(listen(&many).expect("taken"), 64);
+        let too_many: Vec<String> = ports(65);
+        let refused = listen(&too_many).expect_err("refused").to_string();
+        assert!(refused.contains("is given 65 times"), "{refused}");
+        let twice = ["[::1]:9000".to_owned(), "[::1]:9000".to_owned()];
+        let refused = listen(&twice).expect_err("refused").to_string();
+        assert!(refused.contains("[::1]:9000 is given twice"), "{refused}");
+        let free = ["127.0.0.1:0".to_owned(), "127.0.0.1:0".to_owned()];
+        assert_eq!(listen(&free).expect("two free ports"), 2);
     }
 }

@@ -2,14 +2,12 @@
 
 use std::{
     future::Future,
-    io::ErrorKind,
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     sync::Arc,
     time::Duration,
 };
 
 use anyhow::{Context as _, Result, bail};
-use prometheus_client::registry::Registry;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::{mpsc, watch},
@@ -20,6 +18,7 @@ use crate::{
     cli::LocalClients,
     config::Config,
     diag,
+    errors::Errors,
     health::Health,
     http,
     kernel::{self, Kernel, Settings},
@@ -33,15 +32,13 @@ use crate::{
 pub const PORT: u16 = 10_069;
 /// What connections under way get when we stop.
 const LAST_ANSWERS: Duration = Duration::from_millis(500);
-/// Scrapes that wait for the observer at once; the server has no more connections.
-const SCRAPES: usize = 64;
 
 /// Observes until SIGINT or SIGTERM.
 pub async fn run(config: Config) -> Result<()> {
     // First, so that no signal ends us without a last drain.
     let stop = stop_signal()?;
     kernel::preflight()?;
-    let listeners = bind(&config.listen)?;
+    let listeners = http::bind(&config.listen, PORT)?;
     let addresses = addresses(&listeners)?;
     let settings = settings(&config, &addresses)?;
     let kernel = Kernel::attach(&settings)?;
@@ -54,12 +51,11 @@ pub async fn run(config: Config) -> Result<()> {
     };
     watched.add(reason, settings.http_ports.iter().copied().collect());
 
-    let mut registry = Registry::default();
-    let metrics = Metrics::register(&mut registry, config.classifier.endpoints());
+    let metrics = Metrics::new(config.classifier.endpoints());
+    let errors = Arc::new(Errors::default());
     let health = Arc::new(Health::default());
-    let (scrapes, asked) = mpsc::channel(SCRAPES);
+    let (scrapes, asked) = mpsc::channel(http::CONNECTIONS);
     let app = http::App {
-        registry: Arc::new(registry),
         health: Arc::clone(&health),
         scrapes,
     };
@@ -67,11 +63,12 @@ pub async fn run(config: Config) -> Result<()> {
     let server = tokio::spawn(http::serve(
         asynchronous(listeners)?,
         http::router(app),
+        Arc::clone(&errors),
         stopped,
     ));
 
     let tracker = Tracker::new(config.classifier).bounded(config.max_connections);
-    let observer = Observer::new(kernel, tracker, metrics, health, watched);
+    let observer = Observer::new(kernel, tracker, metrics, watched, health, errors);
     let observed = tokio::spawn(observer.run(asked, stop))
         .await
         .context("the observer task panicked")?;
@@ -96,39 +93,6 @@ fn stop_signal() -> Result<impl Future<Output = ()>> {
             _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
         }
     })
-}
-
-/// Binds what was asked for, or the default port on all addresses of both families.
-fn bind(asked: &[SocketAddr]) -> Result<Vec<TcpListener>> {
-    if !asked.is_empty() {
-        return asked.iter().map(|address| bind_one(*address)).collect();
-    }
-    let both = SocketAddr::from((Ipv6Addr::UNSPECIFIED, PORT));
-    match TcpListener::bind(both) {
-        Ok(listener) => Ok(vec![listener]),
-        Err(error) if error.kind() == ErrorKind::AddrInUse => Err(in_use(both)),
-        // IPv6 is off.
-        Err(_) => Ok(vec![bind_one(SocketAddr::from((
-            Ipv4Addr::UNSPECIFIED,
-            PORT,
-        )))?]),
-    }
-}
-
-fn bind_one(address: SocketAddr) -> Result<TcpListener> {
-    TcpListener::bind(address).map_err(|error| {
-        if error.kind() == ErrorKind::AddrInUse {
-            in_use(address)
-        } else {
-            anyhow::Error::new(error).context(format!("listen on {address}"))
-        }
-    })
-}
-
-fn in_use(address: SocketAddr) -> anyhow::Error {
-    anyhow::anyhow!(
-        "{address} is in use by another process: stop it, or choose another address with --web.listen-address"
-    )
 }
 
 fn addresses(listeners: &[TcpListener]) -> Result<Vec<SocketAddr>> {

@@ -9,6 +9,7 @@ pub mod commands;
 pub mod config;
 pub mod daemon;
 pub mod diag;
+pub mod errors;
 pub mod health;
 pub mod http;
 pub mod kernel;

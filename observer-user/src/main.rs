@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use clap::Parser as _;
 use observer_user::{
     cli::{Cli, Command, LogLevel, RunArgs},
-    commands::{Streams, classify, rules},
+    commands::{Streams, classify, docs, rules},
     config::Config,
     daemon,
 };
@@ -28,6 +28,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run(&args),
         Command::Classify(args) => printing(|streams| classify::run(args, streams)),
         Command::Rules(args) => printing(|streams| rules::run(args, streams)),
+        Command::Docs => printing(docs::run),
     };
     ended.unwrap_or_else(|error| {
         complain(&error);

@@ -1,6 +1,13 @@
 //! The one task that owns the state: drains the ring, tracks, records.
 
-use std::{collections::HashSet, future::Future, sync::Arc, time::Duration};
+mod ledger;
+
+use std::{
+    collections::HashSet,
+    future::Future,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use observer_common::loss::Counter;
 use tokio::{
@@ -8,18 +15,23 @@ use tokio::{
     time::{Interval, MissedTickBehavior, interval},
 };
 
+use self::ledger::Ledger;
 use crate::{
-    clock::monotonic_ns,
+    clock::{monotonic_ns, unix},
+    errors::Errors,
     health::Health,
     http::ScrapeRequest,
     kernel::{Hook, Kernel},
-    metrics::Metrics,
+    metrics::{Metrics, Tally, Task},
     model::{
         event::{Event, Kind},
         fact::Fact,
+        in_flight::InFlight,
         loss::Loss,
         protocol::Protocol,
+        table::Table,
         track::{Live, Tracker},
+        unread::Unread,
     },
     watched::Watched,
 };
@@ -31,14 +43,20 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Between searches for connections whose end was lost.
 const SWEEP: Duration = Duration::from_secs(30);
 
+/// Counting what is in the kernel's tables takes one part of the time in so many.
+const COUNTING: u32 = 100;
+
 /// Kernel, tracker and metrics, with one owner.
 pub struct Observer {
     kernel: Kernel,
     tracker: Tracker,
-    metrics: Metrics,
-    health: Arc<Health>,
+    in_flight: InFlight,
+    tally: Tally,
+    ledger: Ledger,
     watched: Watched,
-    facts: Vec<Fact>,
+    health: Arc<Health>,
+    errors: Arc<Errors>,
+    count_tables: Instant,
 }
 
 impl Observer {
@@ -47,21 +65,23 @@ impl Observer {
         kernel: Kernel,
         tracker: Tracker,
         metrics: Metrics,
-        health: Arc<Health>,
         watched: Watched,
+        health: Arc<Health>,
+        errors: Arc<Errors>,
     ) -> Self {
         for probe in kernel.probes() {
-            metrics
-                .observer
-                .probe(probe.hook.name(), probe.attached.is_ok());
+            metrics.observer.probe(probe.hook, probe.attached.is_ok());
         }
         Self {
             kernel,
             tracker,
-            metrics,
-            health,
+            in_flight: InFlight::new(monotonic_ns()),
+            tally: Tally::default(),
+            ledger: Ledger::new(metrics, Arc::clone(&errors)),
             watched,
-            facts: Vec::new(),
+            health,
+            errors,
+            count_tables: Instant::now(),
         }
     }
 
@@ -76,24 +96,37 @@ impl Observer {
         tokio::pin!(stop);
         loop {
             tokio::select! {
-                _ = drain.tick() => self.drain(),
+                due = drain.tick() => {
+                    self.tally.skip(Task::Drain, skipped(due.elapsed(), DRAIN));
+                    self.drain();
+                }
                 // Only when it is past half full.
                 ready = ring.readable() => {
                     ready?.clear_ready();
                     self.drain();
                 }
-                _ = look.tick() => {
+                due = look.tick() => {
+                    self.tally.skip(Task::Look, skipped(due.elapsed(), LOOK));
                     self.drain();
                     self.look();
                 }
-                _ = sweep.tick() => self.sweep(),
-                Some(done) = scrapes.recv() => {
-                    self.drain();
-                    self.look();
-                    // A scraper that gave up does not want the answer.
-                    let _ = done.send(());
+                due = sweep.tick() => {
+                    self.tally.skip(Task::Sweep, skipped(due.elapsed(), SWEEP));
+                    self.sweep();
                 }
+                Some(asked) = scrapes.recv() => {
+                    self.ledger.ask(asked);
+                    while let Ok(asked) = scrapes.try_recv() {
+                        self.ledger.ask(asked);
+                    }
+                }
+                encoded = self.ledger.encoded() => encoded?,
                 () = &mut stop => break,
+            }
+            if self.ledger.is_due() {
+                self.drain();
+                self.look();
+                self.ledger.encode();
             }
         }
         self.drain();
@@ -103,21 +136,23 @@ impl Observer {
 
     /// Takes all events, and looks after the responses that began in them.
     fn drain(&mut self) {
+        let begun = Instant::now();
         let Self {
             kernel,
             tracker,
-            metrics,
-            facts,
+            tally,
             ..
         } = self;
         kernel.drain(|record| match Event::decode(record) {
             Some(event) => {
-                metrics.observer.event(event.kind);
-                tracker.on_event(&event, facts);
+                tally.event(event.kind);
+                tracker.on_event(&event, &mut tally.facts);
             }
-            None => facts.push(Fact::Lost(Loss::Undecodable)),
+            None => tally.facts.push(Fact::Unread(Unread::Event)),
         });
         self.follow(false);
+        self.tally.drains.push(begun.elapsed());
+        self.tally.last_drain = Some(unix());
         self.record();
         self.health.drained();
     }
@@ -129,34 +164,56 @@ impl Observer {
         if !gone.is_empty() {
             // Their end was told before their entry went: it is in the ring, or lost.
             self.drain();
-            self.tracker.sweep(monotonic_ns(), &gone, &mut self.facts);
+            self.tracker
+                .sweep(monotonic_ns(), &gone, &mut self.tally.facts);
         }
         self.record();
-        self.metrics.http.set_live(&self.live());
+        self.report();
+        if self.watched.has_room() {
+            self.watched.on_notices(&self.kernel.notices());
+        }
+        self.kernel.flush_diagnostics();
+    }
+
+    /// Sets what is not told by facts.
+    fn report(&mut self) {
+        let live = self.live();
+        let Some(metrics) = self.ledger.metrics() else {
+            return;
+        };
+        self.in_flight.advance(&live, monotonic_ns());
+        metrics.http.set_live(&live);
+        metrics.http.set_in_flight(&self.in_flight);
         for (counter, loss) in [
             (Counter::TableFull, Loss::TableFull),
             (Counter::PendingOverflow, Loss::PendingOverflow),
             (Counter::PendingCollision, Loss::PendingCollision),
             (Counter::JoinedMidway, Loss::JoinedMidway),
         ] {
-            self.metrics
-                .observer
-                .kernel_lost(loss, self.kernel.count(counter));
+            let total = self.kernel.count(counter);
+            metrics.observer.kernel_lost(loss, total);
         }
         for protocol in Protocol::ALL {
-            self.metrics
-                .observer
-                .connections(protocol, self.kernel.connections(protocol.wire()));
+            let total = self.kernel.connections(protocol.wire());
+            metrics.observer.connections(protocol, total);
         }
         for kind in Kind::ALL {
-            self.metrics
-                .observer
-                .ring_full(kind, self.kernel.ring_full(kind.number()));
+            let total = self.kernel.ring_full(kind.number());
+            metrics.observer.ring_full(kind, total);
         }
-        if self.watched.has_room() {
-            self.watched.on_notices(&self.kernel.notices());
+        for (failure, total) in self.errors.totals() {
+            metrics.observer.errors(failure, total);
         }
-        self.kernel.flush_diagnostics();
+        metrics.observer.probe_runs(&self.kernel.runs());
+        let (entries, limit) = (self.tracker.connections(), self.tracker.limit());
+        metrics.observer.table(Table::Tracker, entries, limit);
+        let begun = Instant::now();
+        if begun >= self.count_tables {
+            for (table, entries, limit) in self.kernel.tables() {
+                metrics.observer.table(table, entries, limit);
+            }
+            self.count_tables = begun + COUNTING * begun.elapsed();
+        }
     }
 
     /// Without the hook that tells who takes requests up, nobody is said to wait.
@@ -175,7 +232,7 @@ impl Observer {
         // Their end may still be in the ring.
         self.drain();
         let now = monotonic_ns();
-        self.tracker.sweep(now, &gone, &mut self.facts);
+        self.tracker.sweep(now, &gone, &mut self.tally.facts);
         self.kernel
             .sweep(now, |cookie| self.tracker.is_busy(cookie));
         self.record();
@@ -187,7 +244,8 @@ impl Observer {
         let mut gone = HashSet::new();
         for cookie in self.tracker.due(all) {
             if let Some(entry) = self.kernel.conn(cookie) {
-                self.tracker.on_entry(cookie, &entry, now, &mut self.facts);
+                self.tracker
+                    .on_entry(cookie, &entry, now, &mut self.tally.facts);
             } else {
                 gone.insert(cookie);
             }
@@ -195,9 +253,18 @@ impl Observer {
         gone
     }
 
+    /// Counts what happened, unless the metrics are being encoded: then it waits.
     fn record(&mut self) {
-        for fact in self.facts.drain(..) {
-            self.metrics.record(&fact);
+        let Some(metrics) = self.ledger.metrics() else {
+            return;
+        };
+        let now = monotonic_ns();
+        for fact in &self.tally.facts {
+            self.in_flight.on_fact(fact, now);
+        }
+        metrics.record(&mut self.tally);
+        if self.in_flight.is_full() {
+            self.in_flight.advance(&self.tracker.live(), now);
         }
     }
 }
@@ -207,4 +274,22 @@ fn every(period: Duration) -> Interval {
     let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     ticks
+}
+
+/// Ticks that did not come, before one that came so late.
+fn skipped(late: Duration, period: Duration) -> u64 {
+    u64::try_from(late.as_nanos() / period.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tick_that_is_late_is_not_yet_skipped() {
+        let ms = Duration::from_millis;
+        for (late, count) in [(0, 0), (9, 0), (10, 1), (35, 3), (5_000, 500)] {
+            assert_eq!(skipped(ms(late), ms(10)), count, "{late} ms");
+        }
+    }
 }

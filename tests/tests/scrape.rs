@@ -10,7 +10,7 @@ fn a_scrape_is_what_prometheus_expects() {
     assert_eq!(scrape.status, "HTTP/1.1 200 OK");
     assert_eq!(
         scrape.content_type,
-        "application/openmetrics-text; version=1.0.0; charset=utf-8"
+        "text/plain; version=0.0.4; charset=utf-8"
     );
     for probe in ["ingress", "egress", "recv", "destroy"] {
         assert_eq!(

@@ -2,10 +2,13 @@
 //!
 //! Invariant: nothing that identifies a client is served here.
 
+mod listen;
+mod negotiate;
 mod routes;
 mod server;
 
 pub use self::{
+    listen::bind,
     routes::{App, ScrapeRequest, router},
-    server::serve,
+    server::{CONNECTIONS, serve},
 };

@@ -1,7 +1,14 @@
-//! Serves a router on listeners until told to stop. Bounded: so many connections at once,
-//! so long for a request head.
+//! Serves a router on listeners until told to stop. Bounded: so many connections at once, one
+//! request each, so long for its head and for all of it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    future::poll_fn,
+    io,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use axum::Router;
 use hyper_util::{
@@ -10,73 +17,89 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, watch},
-    task::JoinSet,
+    sync::watch,
+    task::{AbortHandle, JoinSet},
     time::timeout,
 };
 
-/// Scrapers, probes and a person or two.
-const CONNECTIONS: usize = 64;
+use crate::errors::{Errors, Failure};
+
+/// Scrapers, probes and a person or two, over all listeners.
+pub const CONNECTIONS: usize = 64;
 /// From connect to the blank line.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// Bytes of a request's head.
+const HEAD_MAX: usize = 16 << 10;
 /// A whole connection, so that a client that does not read holds its place no longer.
-const CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(30);
 /// After a failed accept (out of descriptors): the next would fail at once, too.
 const BACK_OFF: Duration = Duration::from_millis(100);
 
 /// Serves until `stop` says true or is dropped; connections under way finish their answer.
-pub async fn serve(listeners: Vec<TcpListener>, router: Router, stop: watch::Receiver<bool>) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
-    let mut accepting = JoinSet::new();
-    for listener in listeners {
-        accepting.spawn(accept(
-            listener,
-            router.clone(),
-            Arc::clone(&places),
-            stop.clone(),
-        ));
-    }
-    while accepting.join_next().await.is_some() {}
-}
-
-async fn accept(
-    listener: TcpListener,
+pub async fn serve(
+    listeners: Vec<TcpListener>,
     router: Router,
-    places: Arc<Semaphore>,
+    errors: Arc<Errors>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let mut connections = JoinSet::new();
+    let mut connections = Connections::default();
     loop {
-        let next = async {
-            let place = Arc::clone(&places).acquire_owned().await;
-            (place, listener.accept().await)
-        };
-        let (Ok(place), accepted) = (tokio::select! {
-            next = next => next,
+        let accepted = tokio::select! {
+            accepted = poll_fn(|context| poll_accept(&listeners, context)) => accepted,
             _ = stop.wait_for(|stop| *stop) => break,
-        }) else {
-            break;
         };
         match accepted {
-            Ok((stream, _)) => {
-                let (router, stop) = (router.clone(), stop.clone());
-                connections.spawn(async move {
-                    connection(stream, router, stop).await;
-                    drop(place);
-                });
+            Ok(stream) => connections.admit(connection(stream, router.clone(), stop.clone())),
+            Err(_) => {
+                errors.count(Failure::Accept);
+                tokio::time::sleep(BACK_OFF).await;
             }
-            Err(_) => tokio::time::sleep(BACK_OFF).await,
         }
-        while connections.try_join_next().is_some() {}
     }
-    drop(listener);
-    while connections.join_next().await.is_some() {}
+    drop(listeners);
+    while connections.running.join_next().await.is_some() {}
+}
+
+fn poll_accept(
+    listeners: &[TcpListener],
+    context: &mut Context<'_>,
+) -> Poll<io::Result<TcpStream>> {
+    let mut polled = listeners.iter().map(|one| one.poll_accept(context));
+    match polled.find(Poll::is_ready) {
+        Some(Poll::Ready(accepted)) => Poll::Ready(accepted.map(|(stream, _)| stream)),
+        Some(Poll::Pending) | None => Poll::Pending,
+    }
+}
+
+/// Those under way. Where there are as many as there may be, the oldest makes place for the new:
+/// so nobody who holds connections open keeps a scraper out, who needs milliseconds.
+#[derive(Default)]
+struct Connections {
+    running: JoinSet<()>,
+    /// Oldest first; some may have ended.
+    order: VecDeque<AbortHandle>,
+}
+
+impl Connections {
+    fn admit(&mut self, connection: impl Future<Output = ()> + Send + 'static) {
+        while self.running.try_join_next().is_some() {}
+        self.order.retain(|connection| !connection.is_finished());
+        if self.order.len() >= CONNECTIONS
+            && let Some(oldest) = self.order.pop_front()
+        {
+            oldest.abort();
+        }
+        self.order.push_back(self.running.spawn(connection));
+    }
 }
 
 async fn connection(stream: TcpStream, router: Router, mut stop: watch::Receiver<bool>) {
+    // One request each: between two, a connection would only hold its place.
     let served = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_MAX)
+        .keep_alive(false)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     tokio::pin!(served);
     tokio::select! {
@@ -85,4 +108,117 @@ async fn connection(stream: TcpStream, router: Router, mut stop: watch::Receiver
         _ = stop.wait_for(|stop| *stop) => served.as_mut().graceful_shutdown(),
     }
     let _ = served.await;
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        time::Instant,
+    };
+
+    use super::*;
+
+    /// A server on so many listeners, and where they are.
+    async fn start(listeners: usize) -> (Vec<std::net::SocketAddr>, watch::Sender<bool>) {
+        let mut bound = Vec::new();
+        for _ in 0..listeners {
+            bound.push(TcpListener::bind("127.0.0.1:0").await.expect("bind"));
+        }
+        let address = |listener: &TcpListener| listener.local_addr().expect("bound");
+        let addresses = bound.iter().map(address).collect();
+        let (stop, stopped) = watch::channel(false);
+        let router = Router::new().route("/", get(|| async { "hello" }));
+        tokio::spawn(serve(bound, router, Arc::default(), stopped));
+        (addresses, stop)
+    }
+
+    async fn said(stream: &mut TcpStream) -> String {
+        let mut answer = Vec::new();
+        // A reset ends it as well.
+        let _ = stream.read_to_end(&mut answer).await;
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    async fn ask(address: std::net::SocketAddr, request: &str) -> String {
+        let mut stream = TcpStream::connect(address).await.expect("connect");
+        // It may be refused before it is all said.
+        let _ = stream.write_all(request.as_bytes()).await;
+        said(&mut stream).await
+    }
+
+    const GET: &str = "GET / HTTP/1.1\r\nHost: test\r\n\r\n";
+
+    #[tokio::test]
+    async fn every_listener_answers() {
+        let (addresses, _stop) = start(3).await;
+        for address in addresses {
+            let answer = ask(address, GET).await;
+            assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+            assert!(answer.ends_with("hello"), "{answer}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_holds_connections_keeps_nobody_out() {
+        let (addresses, _stop) = start(2).await;
+        let mut held = VecDeque::new();
+        for n in 0..2 * CONNECTIONS {
+            let address = addresses[n % 2];
+            let mut stream = TcpStream::connect(address).await.expect("connect");
+            stream.write_all(b"GET / HT").await.expect("begin");
+            held.push_back(stream);
+        }
+        let asked = Instant::now();
+        let answer = ask(addresses[0], GET).await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        assert!(asked.elapsed() < HEAD_TIMEOUT, "it had to wait");
+        // The first of them made place, the last is heard out.
+        assert_eq!(said(&mut held.pop_front().expect("the first")).await, "");
+        let mut last = held.pop_back().expect("the last");
+        last.write_all(b"TP/1.1\r\nHost: test\r\n\r\n")
+            .await
+            .expect("go on");
+        assert!(said(&mut last).await.ends_with("hello"));
+    }
+
+    #[tokio::test]
+    async fn what_is_no_request_is_refused() {
+        let (addresses, _stop) = start(1).await;
+        let long = format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(2 * HEAD_MAX));
+        for (request, status) in [
+            ("nonsense\r\n\r\n", "400 Bad Request"),
+            ("GET / HTTP/3.0\r\n\r\n", "400 Bad Request"),
+            (long.as_str(), "431 Request Header Fields Too Large"),
+        ] {
+            let answer = ask(addresses[0], request).await;
+            let line = answer.lines().next().unwrap_or_default();
+            assert_eq!(line, format!("HTTP/1.1 {status}"));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_has_its_time() {
+        let (addresses, _stop) = start(1).await;
+        let mut stream = TcpStream::connect(addresses[0]).await.expect("connect");
+        stream
+            .write_all(b"GET / HTTP/1.1\r\n")
+            .await
+            .expect("begin");
+        let begun = Instant::now();
+        said(&mut stream).await;
+        assert!(begun.elapsed() <= 2 * HEAD_TIMEOUT, "{:?}", begun.elapsed());
+    }
+
+    #[tokio::test]
+    async fn a_stop_closes_all_listeners() {
+        let (addresses, stop) = start(2).await;
+        stop.send(true).expect("it runs");
+        for address in addresses {
+            while TcpStream::connect(address).await.is_ok() {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
 }

@@ -80,6 +80,16 @@ impl Maps {
         }
     }
 
+    /// How many entries connections, early data and pipes have. While entries go the kernel may
+    /// begin anew: no more are counted than there can be.
+    pub(super) fn entries(&self, [conns, pending, pipes]: [usize; 3]) -> [usize; 3] {
+        [
+            self.conns.keys().take(conns).count(),
+            self.pending.keys().take(pending).count(),
+            self.pipes.keys().take(pipes).count(),
+        ]
+    }
+
     pub(super) fn set_port(&mut self, port: u16, flags: u8) -> Result<()> {
         self.ports
             .set(u32::from(port), flags, 0)

@@ -8,6 +8,7 @@ mod cgroup;
 mod maps;
 mod preflight;
 mod probes;
+mod runs;
 mod tracefs;
 
 use std::{
@@ -21,16 +22,21 @@ use aya_log::EbpfLogger;
 use observer_common::{
     conn::Conn,
     event::Header,
-    limits::{CLOSED_NS, CONNS, EARLY_DATA_NS, IDLE_NS, RING_BYTES},
+    limits::{CLOSED_NS, CONNS, EARLY_DATA_NS, IDLE_NS, PENDING, PIPES, RING_BYTES},
     loss::{self, Counter},
     notice, port,
     stats::protocol_slot,
 };
 use tokio::io::{Interest, unix::AsyncFd};
 
+use crate::model::table::Table;
+
 use self::maps::Maps;
 pub use self::preflight::check as preflight;
-pub use self::probes::{Hook, Probe};
+pub use self::{
+    probes::{Hook, Probe},
+    runs::ProbeRuns,
+};
 
 /// What is decided before the programs load.
 #[derive(Clone, Debug)]
@@ -82,7 +88,8 @@ pub struct Kernel {
     /// Events taken in one drain: no more than the ring holds.
     drain_max: usize,
     /// Holds the links: dropped, everything is detached.
-    _programs: Ebpf,
+    programs: Ebpf,
+    max_connections: u32,
 }
 
 impl Kernel {
@@ -119,7 +126,8 @@ impl Kernel {
             probes,
             logger,
             drain_max: settings.ring_bytes as usize / size_of::<Header>(),
-            _programs: programs,
+            programs,
+            max_connections: settings.max_connections,
         })
     }
 
@@ -183,6 +191,19 @@ impl Kernel {
     /// What is attached, and what is not and why.
     pub fn probes(&self) -> &[Probe] {
         &self.probes
+    }
+
+    /// How often each hook's program ran and for how long; nothing unless the kernel counts it.
+    pub fn runs(&self) -> Vec<ProbeRuns> {
+        runs::read(&self.programs, &self.probes)
+    }
+
+    /// The entries and the limit of each table. It takes as long as there are entries: 0.4 µs each.
+    pub fn tables(&self) -> [(Table, usize, usize); 3] {
+        let limits = [self.max_connections, PENDING, PIPES].map(|limit| limit as usize);
+        let entries = self.maps.entries(limits);
+        let tables = [Table::Conns, Table::Pending, Table::Pipes];
+        std::array::from_fn(|at| (tables[at], entries[at], limits[at]))
     }
 
     /// Passes the programs' own diagnostics on to the log.

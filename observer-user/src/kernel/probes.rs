@@ -14,7 +14,7 @@ use aya::{
 use super::{btf::KernelTypes, tracefs::TcpEvent};
 
 /// A hook, as metrics name it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Hook {
     /// cgroup_skb on the root cgroup, incoming.
     Ingress,
@@ -27,6 +27,9 @@ pub enum Hook {
 }
 
 impl Hook {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Ingress, Self::Egress, Self::Recv, Self::Destroy];
+
     /// The name.
     pub fn name(self) -> &'static str {
         match self {

@@ -1,16 +1,21 @@
 //! Requests in flight, ended, and how long they took.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
-
-use prometheus_client::{
-    encoding::EncodeLabelSet,
-    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
-    registry::Registry,
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
 };
 
+use prometheus_client::metrics::{counter::Counter, gauge::Gauge, histogram::Histogram};
+
+use super::{
+    catalog::{Catalog, Declaration},
+    family::Family,
+};
 use crate::model::{
     fact::{Asked, Fact, Outcome, Phases, Side},
     http::{Method, Status},
+    in_flight::InFlight,
     track::Live,
 };
 
@@ -41,34 +46,22 @@ const EXPECTED: [(Method, Option<u16>); 11] = [
     (Method::Post, Some(500)),
 ];
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ByEndpoint {
-    endpoint: String,
-}
+/// Pairs of method and status of one endpoint: more than servers of boot files send, and so few
+/// that hostile ones do not crowd out the rest.
+const PAIRS: usize = 48;
+/// Where the requests of all further pairs are; its place is kept.
+const OVERFLOW: Pair = (Method::Other, None);
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ByRequest {
-    endpoint: String,
-    method: &'static str,
-    status: String,
-}
+const PHASES: usize = 5;
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ByPhase {
-    endpoint: String,
-    phase: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct BySide {
-    endpoint: String,
-    side: &'static str,
-}
+type Pair = (Method, Option<Status>);
+type Seconds = Counter<f64, AtomicU64>;
 
 /// The HTTP families, and their handles: a label set is looked up once.
 pub struct HttpMetrics {
     endpoints: Vec<EndpointMetrics>,
-    requests: Family<ByRequest, Counter>,
+    requests: Family<Counter, 3>,
+    overflow: Counter,
     heads_incomplete: Gauge,
     discarded: Counter,
 }
@@ -76,6 +69,8 @@ pub struct HttpMetrics {
 struct EndpointMetrics {
     name: Arc<str>,
     in_flight: Gauge,
+    in_flight_peak: Gauge,
+    in_flight_seconds: Seconds,
     waiting: Gauge,
     streams: Gauge,
     duration: Histogram,
@@ -83,7 +78,7 @@ struct EndpointMetrics {
     request_bytes: Counter,
     response_bytes: Counter,
     aborted: HashMap<Side, Counter>,
-    requests: HashMap<(Method, Option<Status>), Counter>,
+    requests: HashMap<Pair, Counter>,
 }
 
 struct PhaseMetrics {
@@ -96,100 +91,109 @@ struct PhaseMetrics {
 
 /// The families by which handles are made.
 struct Families {
-    in_flight: Family<ByEndpoint, Gauge>,
-    waiting: Family<ByEndpoint, Gauge>,
-    streams: Family<ByEndpoint, Gauge>,
-    duration: Family<ByEndpoint, Histogram, fn() -> Histogram>,
-    phases: Family<ByPhase, Histogram, fn() -> Histogram>,
-    request_bytes: Family<ByEndpoint, Counter>,
-    response_bytes: Family<ByEndpoint, Counter>,
-    aborted: Family<BySide, Counter>,
+    in_flight: Family<Gauge, 1>,
+    in_flight_peak: Family<Gauge, 1>,
+    in_flight_seconds: Family<Seconds, 1>,
+    waiting: Family<Gauge, 1>,
+    streams: Family<Gauge, 1>,
+    duration: Family<Histogram, 1>,
+    phases: Family<Histogram, 2>,
+    request_bytes: Family<Counter, 1>,
+    response_bytes: Family<Counter, 1>,
+    aborted: Family<Counter, 2>,
 }
 
 impl Families {
-    fn register(registry: &mut Registry) -> Self {
-        let families = Self {
-            in_flight: Family::default(),
-            waiting: Family::default(),
-            streams: Family::default(),
-            duration: Family::new_with_constructor(|| Histogram::new(DURATION_BUCKETS)),
-            phases: Family::new_with_constructor(|| Histogram::new(PHASE_BUCKETS)),
-            request_bytes: Family::default(),
-            response_bytes: Family::default(),
-            aborted: Family::default(),
+    fn declare(catalog: &mut Catalog, endpoints: usize) -> Self {
+        let by_endpoint = |name, help| Declaration {
+            name,
+            help,
+            labels: ["endpoint"],
+            sets: endpoints,
         };
-        registry.register(
-            "http_requests_in_flight",
-            "Requests whose request line arrived and whose last response byte is not sent yet",
-            families.in_flight.clone(),
-        );
-        registry.register(
-            "http_requests_waiting",
-            "Requests in flight that no server process has taken from their socket",
-            families.waiting.clone(),
-        );
-        registry.register(
-            "http_streams_in_flight",
-            "Server-sent events and upgraded connections; they leave the requests in flight at \
-             their head and have no duration",
-            families.streams.clone(),
-        );
-        registry.register(
-            "http_request_duration_seconds",
-            "First request byte received to last response byte sent, measured at the server's host; \
-             in-server middleware stops its clock earlier",
-            families.duration.clone(),
-        );
-        registry.register(
-            "http_request_phase_seconds",
-            "Where the time went: queue (arrived, not taken up), receive (arriving), handle (server \
-             at work), transfer (being sent), drain (last byte sent to its acknowledgement); without \
-             drain they add up to the duration",
-            families.phases.clone(),
-        );
-        registry.register(
-            "http_request_bytes",
-            "Request payload behind the heads that the server's host received, each byte once",
-            families.request_bytes.clone(),
-        );
-        registry.register(
-            "http_response_bytes",
-            "Response payload behind the heads that clients acknowledged, each byte once; chunk \
-             framing included",
-            families.response_bytes.clone(),
-        );
-        registry.register(
-            "http_requests_aborted",
-            "Requests cut short, by who closed or reset first (timeout: neither did); a subset of \
-             http_requests_total",
-            families.aborted.clone(),
-        );
-        families
+        let by_endpoint_and = |label, values: usize, name, help| Declaration {
+            name,
+            help,
+            labels: ["endpoint", label],
+            sets: endpoints * values,
+        };
+        Self {
+            in_flight: catalog.gauge(by_endpoint(
+                "requests_in_flight",
+                "Requests whose request line arrived and whose last response byte is not sent yet",
+            )),
+            in_flight_peak: catalog.gauge(by_endpoint(
+                "requests_in_flight_peak",
+                "The most requests in flight at one time in the last 60 s; peaks of several \
+                 endpoints are of different instants: never sum them",
+            )),
+            in_flight_seconds: catalog.seconds(by_endpoint(
+                "requests_in_flight_seconds",
+                "Time that requests were in flight, each its own, up to the instant of the \
+                 scrape; its rate is the mean concurrency",
+            )),
+            waiting: catalog.gauge(by_endpoint(
+                "requests_waiting",
+                "Requests in flight that no server process has taken from their socket",
+            )),
+            streams: catalog.gauge(by_endpoint(
+                "streams_in_flight",
+                "Server-sent events and upgraded connections; they leave the requests in flight at \
+                 their head and have no duration",
+            )),
+            duration: catalog.histogram(
+                by_endpoint(
+                    "request_duration_seconds",
+                    "First request byte received to last response byte sent, measured at the \
+                     server's host; in-server middleware stops its clock earlier",
+                ),
+                &DURATION_BUCKETS,
+            ),
+            phases: catalog.histogram(
+                by_endpoint_and(
+                    "phase",
+                    PHASES,
+                    "request_phase_seconds",
+                    "Where the time went: queue (arrived, not taken up), receive (arriving), handle \
+                     (server at work), transfer (being sent), drain (last byte sent to its \
+                     acknowledgement); without drain they add up to the duration",
+                ),
+                &PHASE_BUCKETS,
+            ),
+            request_bytes: catalog.counter(by_endpoint(
+                "request_bytes",
+                "Request payload behind the heads that the server's host received, each byte once",
+            )),
+            response_bytes: catalog.counter(by_endpoint(
+                "response_bytes",
+                "Response payload behind the heads that clients acknowledged, each byte once; chunk \
+                 framing included",
+            )),
+            aborted: catalog.counter(by_endpoint_and(
+                "side",
+                Side::ALL.len(),
+                "requests_aborted",
+                "Requests cut short, by who closed or reset first (timeout: neither did); a subset of \
+                 http_requests_total",
+            )),
+        }
     }
 
     fn of(&self, name: &Arc<str>) -> EndpointMetrics {
-        let label = ByEndpoint {
-            endpoint: name.to_string(),
-        };
-        let phase = |phase| {
-            self.phases.get_or_create_owned(&ByPhase {
-                endpoint: name.to_string(),
-                phase,
-            })
-        };
+        let endpoint = || name.to_string();
+        let phase = |phase: &str| self.phases.with([endpoint(), phase.to_owned()]);
         let side = |side: Side| {
-            let label = BySide {
-                endpoint: name.to_string(),
-                side: side.name(),
-            };
-            (side, self.aborted.get_or_create_owned(&label))
+            let counter = self.aborted.with([endpoint(), side.name().to_owned()]);
+            (side, counter)
         };
         EndpointMetrics {
             name: Arc::clone(name),
-            in_flight: self.in_flight.get_or_create_owned(&label),
-            waiting: self.waiting.get_or_create_owned(&label),
-            streams: self.streams.get_or_create_owned(&label),
-            duration: self.duration.get_or_create_owned(&label),
+            in_flight: self.in_flight.with([endpoint()]),
+            in_flight_peak: self.in_flight_peak.with([endpoint()]),
+            in_flight_seconds: self.in_flight_seconds.with([endpoint()]),
+            waiting: self.waiting.with([endpoint()]),
+            streams: self.streams.with([endpoint()]),
+            duration: self.duration.with([endpoint()]),
             phases: PhaseMetrics {
                 queue: phase("queue"),
                 receive: phase("receive"),
@@ -197,8 +201,8 @@ impl Families {
                 transfer: phase("transfer"),
                 drain: phase("drain"),
             },
-            request_bytes: self.request_bytes.get_or_create_owned(&label),
-            response_bytes: self.response_bytes.get_or_create_owned(&label),
+            request_bytes: self.request_bytes.with([endpoint()]),
+            response_bytes: self.response_bytes.with([endpoint()]),
             aborted: Side::ALL.map(side).into(),
             requests: HashMap::new(),
         }
@@ -206,39 +210,55 @@ impl Families {
 }
 
 impl HttpMetrics {
-    /// Registers the families and creates what is expected of each endpoint.
-    pub fn register(registry: &mut Registry, endpoints: &[Arc<str>]) -> Self {
-        let families = Families::register(registry);
+    /// Declares the families and creates what is expected of each endpoint.
+    pub(super) fn declare(catalog: &mut Catalog, endpoints: &[Arc<str>]) -> Self {
+        let catalog = catalog.with_prefix("http_");
+        let families = Families::declare(catalog, endpoints.len());
+        let requests = catalog.counter(Declaration {
+            name: "requests",
+            help: "Requests that ended, by the status received on the wire (none: no status line was \
+                   sent); aborted ones are included, streams are counted at their head",
+            labels: ["endpoint", "method", "status"],
+            sets: endpoints.len() * PAIRS,
+        });
+        let heads_incomplete = catalog.gauge(Declaration {
+            name: "heads_incomplete",
+            help: "Connections whose request line is not complete yet",
+            labels: [],
+            sets: 1,
+        });
+        let discarded = catalog.counter(Declaration {
+            name: "requests_discarded",
+            help: "Requests sent behind one whose answer closed the connection: never served, and in \
+                   no other family",
+            labels: [],
+            sets: 1,
+        });
+        let overflow = catalog.with_prefix("pxe_observer_").counter(Declaration {
+            name: "label_overflow",
+            help: "Requests counted under method other, status none, because their endpoint had \
+                       as many pairs of method and status as it may",
+            labels: ["family"],
+            sets: 1,
+        });
         let metrics = Self {
             endpoints: endpoints.iter().map(|name| families.of(name)).collect(),
-            requests: Family::default(),
-            heads_incomplete: Gauge::default(),
-            discarded: Counter::default(),
+            requests,
+            overflow: overflow.with(["http_requests_total"]),
+            heads_incomplete: heads_incomplete.only(),
+            discarded: discarded.only(),
         };
-        registry.register(
-            "http_requests",
-            "Requests that ended, by the status received on the wire (none: no status line was sent); \
-             aborted ones are included, streams are counted at their head",
-            metrics.requests.clone(),
-        );
-        registry.register(
-            "http_heads_incomplete",
-            "Connections whose request line is not complete yet",
-            metrics.heads_incomplete.clone(),
-        );
-        registry.register(
-            "http_requests_discarded",
-            "Requests sent behind one whose answer closed the connection: never served, and in no \
-             other family",
-            metrics.discarded.clone(),
-        );
         metrics.with_expected()
     }
 
     /// Counts a fact.
     pub fn record(&mut self, fact: &Fact) {
-        let requests = &self.requests;
-        let all = &mut self.endpoints;
+        let Self {
+            endpoints: all,
+            requests,
+            overflow,
+            ..
+        } = self;
         match fact {
             Fact::Ended {
                 asked,
@@ -248,7 +268,7 @@ impl HttpMetrics {
                 ..
             } => {
                 if let Some(endpoint) = of(all, asked) {
-                    endpoint.request(requests, asked.method, *status).inc();
+                    endpoint.count(requests, overflow, (asked.method, *status));
                     endpoint.duration.observe(seconds(phases.duration()));
                     endpoint.phases.observe(phases);
                     if let Outcome::Aborted(side) = outcome {
@@ -258,9 +278,7 @@ impl HttpMetrics {
             }
             Fact::Streaming { asked, status, .. } => {
                 if let Some(endpoint) = of(all, asked) {
-                    endpoint
-                        .request(requests, asked.method, Some(*status))
-                        .inc();
+                    endpoint.count(requests, overflow, (asked.method, Some(*status)));
                 }
             }
             Fact::Moved {
@@ -287,7 +305,11 @@ impl HttpMetrics {
             Fact::Discarded { .. } => {
                 self.discarded.inc();
             }
-            Fact::Begun { .. } | Fact::Answered { .. } | Fact::Dropped { .. } | Fact::Lost(_) => {}
+            Fact::Begun { .. }
+            | Fact::Answered { .. }
+            | Fact::Dropped { .. }
+            | Fact::Lost(_)
+            | Fact::Unread(_) => {}
         }
     }
 
@@ -305,10 +327,20 @@ impl HttpMetrics {
         self.heads_incomplete.set(whole(live.heads_incomplete));
     }
 
+    /// Sets what concurrency was when it was last advanced.
+    pub fn set_in_flight(&self, in_flight: &InFlight) {
+        for (index, metrics) in self.endpoints.iter().enumerate() {
+            metrics.in_flight_peak.set(whole(in_flight.peak(index)));
+            let total = in_flight.total_ns(index) as f64 / 1e9;
+            let told = metrics.in_flight_seconds.get();
+            metrics.in_flight_seconds.inc_by((total - told).max(0.0));
+        }
+    }
+
     fn with_expected(mut self) -> Self {
         for metrics in &mut self.endpoints {
             for (method, code) in EXPECTED {
-                metrics.request(&self.requests, method, code.and_then(Status::new));
+                metrics.pair(&self.requests, (method, code.and_then(Status::new)));
             }
         }
         self
@@ -339,18 +371,24 @@ impl EndpointMetrics {
         }
     }
 
-    fn request(
-        &mut self,
-        family: &Family<ByRequest, Counter>,
-        method: Method,
-        status: Option<Status>,
-    ) -> &Counter {
+    fn count(&mut self, family: &Family<Counter, 3>, overflow: &Counter, (method, status): Pair) {
+        let pair = (method, status.map(Status::labelled));
+        let others = self.requests.len() - usize::from(self.requests.contains_key(&OVERFLOW));
+        if self.requests.contains_key(&pair) || pair == OVERFLOW || others < PAIRS - 1 {
+            self.pair(family, pair).inc();
+        } else {
+            overflow.inc();
+            self.pair(family, OVERFLOW).inc();
+        }
+    }
+
+    fn pair(&mut self, family: &Family<Counter, 3>, (method, status): Pair) -> &Counter {
         self.requests.entry((method, status)).or_insert_with(|| {
-            family.get_or_create_owned(&ByRequest {
-                endpoint: self.name.to_string(),
-                method: method.name(),
-                status: status.map_or_else(|| "none".to_owned(), Status::label),
-            })
+            family.with([
+                self.name.to_string(),
+                method.name().to_owned(),
+                status.map_or_else(|| "none".to_owned(), Status::label),
+            ])
         })
     }
 }

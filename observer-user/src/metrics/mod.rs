@@ -1,20 +1,34 @@
 //! The only room that knows prometheus-client. Facts go in, text comes out.
 //!
-//! Invariant: labels are closed sets (endpoints of the profile, methods, statuses, reasons),
-//! so the number of series does not follow the traffic.
+//! Invariants: labels are closed sets (endpoints of the profile, methods, statuses, reasons), so
+//! the number of series does not follow the traffic. One owner at a time records or encodes, so
+//! an exposition is of one instant.
 
+mod catalog;
+mod exposition;
+mod family;
 mod http;
 mod observer;
+mod process;
+mod reference;
+mod tally;
+mod text;
 
 use std::sync::Arc;
 
-use prometheus_client::{encoding::text, registry::Registry};
+use prometheus_client::{metrics::gauge::Gauge, registry::Registry};
 
-pub use self::{http::HttpMetrics, observer::ObserverMetrics};
+use self::catalog::{Catalog, Declaration, Declared};
+pub use self::{
+    catalog::Descriptor,
+    exposition::{Exposition, Format},
+    http::HttpMetrics,
+    observer::ObserverMetrics,
+    process::ProcessMetrics,
+    reference::reference,
+    tally::{Tally, Task},
+};
 use crate::model::fact::Fact;
-
-/// What [`encode`] writes.
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Every family, by subsystem.
 pub struct Metrics {
@@ -22,31 +36,99 @@ pub struct Metrics {
     pub http: HttpMetrics,
     /// The observer itself.
     pub observer: ObserverMetrics,
+    /// Its process.
+    pub process: ProcessMetrics,
+    registry: Registry,
+    declared: Vec<Declared>,
+    series: Gauge,
+    /// What the last exposition took.
+    capacity: usize,
 }
 
 impl Metrics {
-    /// Registers every family; all series that are known beforehand exist from now on.
-    pub fn register(registry: &mut Registry, endpoints: &[Arc<str>]) -> Self {
-        Self {
-            http: HttpMetrics::register(registry, endpoints),
-            observer: ObserverMetrics::register(registry.sub_registry_with_prefix("pxe_observer")),
-        }
+    /// Declares every family; all series that are known beforehand exist from now on.
+    pub fn new(endpoints: &[Arc<str>]) -> Self {
+        let mut catalog = Catalog::default();
+        let http = HttpMetrics::declare(&mut catalog, endpoints);
+        let observer = ObserverMetrics::declare(&mut catalog);
+        let process = ProcessMetrics::declare(&mut catalog);
+        let mut alone = |name, help| {
+            let family = catalog.with_prefix("pxe_observer_").gauge(Declaration {
+                name,
+                help,
+                labels: [],
+                sets: 1,
+            });
+            family.only()
+        };
+        let series = alone("series", "Series in this exposition");
+        let limit = alone(
+            "series_limit",
+            "Series that there can be, whatever the traffic",
+        );
+        let (registry, declared) = catalog.finish();
+        let metrics = Self {
+            http,
+            observer,
+            process,
+            registry,
+            declared,
+            series,
+            capacity: 0,
+        };
+        limit.set(count(metrics.series_limit()));
+        metrics
     }
 
-    /// Counts a fact.
-    pub fn record(&mut self, fact: &Fact) {
-        if let Fact::Lost(loss) | Fact::Dropped { loss, .. } = fact {
-            self.observer.lost(*loss, 1);
+    /// What there is, sorted by name.
+    pub fn descriptors(&self) -> impl Iterator<Item = &Descriptor> {
+        self.declared.iter().map(Declared::descriptor)
+    }
+
+    /// Series that there can be: of the descriptors, not of the traffic.
+    pub fn series_limit(&self) -> usize {
+        self.descriptors().map(Descriptor::series).sum()
+    }
+
+    /// Counts what happened, and forgets it.
+    pub fn record(&mut self, tally: &mut Tally) {
+        self.observer.record(tally);
+        for fact in &tally.facts {
+            self.record_fact(fact);
+        }
+        tally.clear();
+    }
+
+    /// Everything as it stands.
+    pub fn encode(&mut self) -> Result<Exposition, std::fmt::Error> {
+        self.series
+            .set(count(self.declared.iter().map(Declared::series).sum()));
+        // It seldom grows, and never much.
+        let mut text = String::with_capacity(self.capacity + self.capacity / 8);
+        prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
+        self.capacity = text.len();
+        Ok(Exposition::new(text))
+    }
+
+    fn record_fact(&mut self, fact: &Fact) {
+        match fact {
+            Fact::Lost(loss) | Fact::Dropped { loss, .. } => self.observer.lost(*loss, 1),
+            Fact::Unread(unread) => self.observer.unread(*unread),
+            Fact::Begun { .. }
+            | Fact::Answered { .. }
+            | Fact::Moved { .. }
+            | Fact::Ended { .. }
+            | Fact::Streaming { .. }
+            | Fact::Delivered { .. }
+            | Fact::Undelivered { .. }
+            | Fact::Discarded { .. } => {}
         }
         self.http.record(fact);
     }
 }
 
-/// The exposition, in OpenMetrics text format.
-pub fn encode(registry: &Registry) -> Result<String, std::fmt::Error> {
-    let mut text = String::new();
-    text::encode(&mut text, registry)?;
-    Ok(text)
+fn count(series: usize) -> i64 {
+    i64::try_from(series).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

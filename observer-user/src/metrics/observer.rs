@@ -1,142 +1,181 @@
 //! What the observer says about itself.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, hash::Hash, sync::atomic::AtomicU64, time::Duration};
 
-use prometheus_client::{
-    encoding::EncodeLabelSet,
-    metrics::{counter::Counter, family::Family, gauge::Gauge},
-    registry::Registry,
+use prometheus_client::metrics::{counter::Counter, gauge::Gauge, histogram::Histogram};
+
+use super::{
+    catalog::{Catalog, Declaration},
+    family::Family,
+    tally::{Tally, Task},
+};
+use crate::{
+    errors::Failure,
+    kernel::{Hook, ProbeRuns},
+    model::{event::Kind, loss::Loss, protocol::Protocol, table::Table, unread::Unread},
 };
 
-use crate::model::{event::Kind, loss::Loss, protocol::Protocol};
+/// Seconds: between drains are 10 ms.
+const DRAIN_BUCKETS: [f64; 8] = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 1.0];
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ByKind {
-    kind: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ByReason {
-    reason: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ByProbe {
-    probe: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ByProtocol {
-    protocol: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Build {
-    version: &'static str,
-}
+type Seconds = Counter<f64, AtomicU64>;
 
 /// The observer's families.
 pub struct ObserverMetrics {
     events: HashMap<Kind, Counter>,
     lost: HashMap<Loss, Counter>,
+    unread: HashMap<Unread, Counter>,
     ring_full: HashMap<Kind, Counter>,
-    probes: Family<ByProbe, Gauge>,
-    /// With the kernel side's total that is counted already.
-    connections: HashMap<Protocol, (Counter, u64)>,
+    connections: HashMap<Protocol, Counter>,
+    errors: HashMap<Failure, Counter>,
+    skipped: HashMap<Task, Counter>,
+    entries: HashMap<Table, Gauge>,
+    limits: HashMap<Table, Gauge>,
+    drain: Histogram,
+    last_drain: Gauge<f64, AtomicU64>,
+    probes: Family<Gauge, 1>,
+    probe_runs: Family<Counter, 1>,
+    probe_seconds: Family<Seconds, 1>,
     /// What was counted of a reason that the kernel side counts by itself.
     kernel_lost: HashMap<Loss, u64>,
 }
 
 impl ObserverMetrics {
-    /// Registers the families; every kind and reason exists from now on.
-    pub fn register(registry: &mut Registry) -> Self {
-        let events = Family::<ByKind, Counter>::default();
-        let lost = Family::<ByReason, Counter>::default();
-        let ring_full = Family::<ByKind, Counter>::default();
-        let probes = Family::<ByProbe, Gauge>::default();
-        let connections = Family::<ByProtocol, Counter>::default();
-        let build = Family::<Build, Gauge>::default();
-        registry.register(
+    /// Declares the families; every kind and reason exists from now on.
+    pub(super) fn declare(catalog: &mut Catalog) -> Self {
+        let catalog = catalog.with_prefix("pxe_observer_");
+        let build = catalog.gauge(by("version", 1, "build_info", "1; the version is a label"));
+        build.with([env!("CARGO_PKG_VERSION")]).set(1);
+        let events = catalog.counter(by(
+            "kind",
+            Kind::ALL.len(),
             "events",
             "Kernel events taken from the ring",
-            events.clone(),
-        );
-        registry.register(
-            "events_lost",
-            "Requests that are in no other family, by reason, each once; head_truncated is in them",
-            lost.clone(),
-        );
-        registry.register(
+        ));
+        let ring_full = catalog.counter(by(
+            "kind",
+            Kind::ALL.len(),
             "ring_full",
             "Kernel events that found the ring full; what became of their requests is in \
              events_lost (ring_full, swept)",
-            ring_full.clone(),
-        );
-        registry.register(
-            "probe_attached",
-            "1 if the hook is attached",
-            probes.clone(),
-        );
-        registry.register(
+        ));
+        let lost = catalog.counter(by(
+            "reason",
+            Loss::ALL.len(),
+            "events_lost",
+            "Requests that are in no other family, by reason, each once",
+        ));
+        let unread = catalog.counter(by(
+            "kind",
+            Unread::ALL.len(),
+            "decode_errors",
+            "What could not be read; requests with such a head are in http_requests_total, but those \
+             of request_head, which are in events_lost (undecodable)",
+        ));
+        let connections = catalog.counter(by(
+            "protocol",
+            Protocol::ALL.len(),
             "connections",
             "Connections to watched ports by what their first bytes were; of others than http no \
              byte is read further",
-            connections.clone(),
+        ));
+        let errors = catalog.counter(by(
+            "what",
+            Failure::ALL.len(),
+            "errors",
+            "What the observer tried and could not do",
+        ));
+        let skipped = catalog.counter(by(
+            "task",
+            Task::ALL.len(),
+            "ticks_skipped",
+            "Times that regular work was left out, because what came before took too long",
+        ));
+        let entries = catalog.gauge(by(
+            "table",
+            Table::ALL.len(),
+            "table_entries",
+            "Entries; counting those of the kernel's tables takes a hundredth of the time at most, so \
+             that where there are thousands they are some seconds old",
+        ));
+        let limits = catalog.gauge(by(
+            "table",
+            Table::ALL.len(),
+            "table_limit",
+            "Entries that there is room for",
+        ));
+        let drain = catalog.histogram(
+            alone(
+                "drain_duration_seconds",
+                "Taking all events from the ring, once",
+            ),
+            &DRAIN_BUCKETS,
         );
-        registry.register("build_info", "1; the version is a label", build.clone());
-        build
-            .get_or_create_owned(&Build {
-                version: env!("CARGO_PKG_VERSION"),
-            })
-            .set(1);
-        let by_kind = |kind: Kind| {
-            (
-                kind,
-                events.get_or_create_owned(&ByKind { kind: kind.name() }),
-            )
-        };
-        let full_by_kind = |kind: Kind| {
-            (
-                kind,
-                ring_full.get_or_create_owned(&ByKind { kind: kind.name() }),
-            )
-        };
-        let by_reason = |loss: Loss| {
-            (
-                loss,
-                lost.get_or_create_owned(&ByReason {
-                    reason: loss.name(),
-                }),
-            )
-        };
-        let by_protocol = |protocol: Protocol| {
-            let label = ByProtocol {
-                protocol: protocol.name(),
-            };
-            (protocol, (connections.get_or_create_owned(&label), 0))
-        };
+        let last_drain = catalog.timestamp(alone(
+            "last_drain_timestamp_seconds",
+            "When events were last taken from the ring",
+        ));
+        let probes = catalog.gauge(by(
+            "probe",
+            Hook::ALL.len(),
+            "probe_attached",
+            "1 if the hook is attached",
+        ));
+        let probe_runs = catalog.counter(by(
+            "probe",
+            Hook::ALL.len(),
+            "probe_runs",
+            "Runs of the hook's program, while the kernel counts them (kernel.bpf_stats_enabled)",
+        ));
+        let probe_seconds = catalog.seconds(by(
+            "probe",
+            Hook::ALL.len(),
+            "probe_run_seconds",
+            "Time in the hook's program, while the kernel counts it (kernel.bpf_stats_enabled)",
+        ));
         Self {
-            connections: Protocol::ALL.map(by_protocol).into(),
-            events: Kind::ALL.map(by_kind).into(),
-            lost: Loss::ALL.map(by_reason).into(),
-            ring_full: Kind::ALL.map(full_by_kind).into(),
+            events: each(&events, Kind::ALL, Kind::name),
+            lost: each(&lost, Loss::ALL, Loss::name),
+            unread: each(&unread, Unread::ALL, Unread::name),
+            ring_full: each(&ring_full, Kind::ALL, Kind::name),
+            connections: each(&connections, Protocol::ALL, Protocol::name),
+            errors: each(&errors, Failure::ALL, Failure::name),
+            skipped: each(&skipped, Task::ALL, Task::name),
+            entries: each(&entries, Table::ALL, Table::name),
+            limits: each(&limits, Table::ALL, Table::name),
+            drain: drain.only(),
+            last_drain: last_drain.only(),
             probes,
+            probe_runs,
+            probe_seconds,
             kernel_lost: HashMap::new(),
         }
     }
 
-    /// An event was taken from the ring.
-    pub fn event(&self, kind: Kind) {
-        if let Some(counter) = self.events.get(&kind) {
-            counter.inc();
+    /// Counts what happened.
+    pub(super) fn record(&self, tally: &Tally) {
+        for (kind, count) in tally.events() {
+            add(&self.events, &kind, count);
+        }
+        for (task, count) in tally.skipped() {
+            add(&self.skipped, &task, count);
+        }
+        for duration in &tally.drains {
+            self.drain.observe(duration.as_secs_f64());
+        }
+        if let Some(unix) = tally.last_drain {
+            self.last_drain.set(unix.as_secs_f64());
         }
     }
 
     /// Something is not in the numbers.
     pub fn lost(&self, loss: Loss, count: u64) {
-        if let Some(counter) = self.lost.get(&loss) {
-            counter.inc_by(count);
-        }
+        add(&self.lost, &loss, count);
+    }
+
+    /// Something could not be read.
+    pub fn unread(&self, unread: Unread) {
+        add(&self.unread, &unread, 1);
     }
 
     /// The kernel side's own total of a reason, counted since it was loaded.
@@ -148,28 +187,98 @@ impl ObserverMetrics {
     }
 
     /// The kernel side's own total of connections with this protocol.
-    pub fn connections(&mut self, protocol: Protocol, total: u64) {
-        if let Some((counter, counted)) = self.connections.get_mut(&protocol) {
-            counter.inc_by(total.saturating_sub(*counted));
-            *counted = total.max(*counted);
-        }
+    pub fn connections(&self, protocol: Protocol, total: u64) {
+        raise(&self.connections, &protocol, total);
+    }
+
+    /// All that ever failed of this.
+    pub fn errors(&self, failure: Failure, total: u64) {
+        raise(&self.errors, &failure, total);
     }
 
     /// The kernel side's own total of events of a kind that found the ring full. With its REQUEST a
     /// request is lost; one that lost another event ends, or is swept.
     pub fn ring_full(&mut self, kind: Kind, total: u64) {
-        if let Some(counter) = self.ring_full.get(&kind) {
-            counter.inc_by(total.saturating_sub(counter.get()));
-        }
+        raise(&self.ring_full, &kind, total);
         if kind == Kind::Request {
             self.kernel_lost(Loss::RingFull, total);
         }
     }
 
+    /// How full a table is.
+    pub fn table(&self, table: Table, entries: usize, limit: usize) {
+        for (gauges, value) in [(&self.entries, entries), (&self.limits, limit)] {
+            if let Some(gauge) = gauges.get(&table) {
+                gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+            }
+        }
+    }
+
     /// Whether a hook is attached.
-    pub fn probe(&self, name: &'static str, attached: bool) {
-        self.probes
-            .get_or_create_owned(&ByProbe { probe: name })
-            .set(i64::from(attached));
+    pub fn probe(&self, hook: Hook, attached: bool) {
+        self.probes.with([hook.name()]).set(i64::from(attached));
+    }
+
+    /// What the kernel counted of its hooks' programs; nothing if it does not count.
+    pub fn probe_runs(&self, all: &[ProbeRuns]) {
+        if all.is_empty() {
+            self.probe_runs.clear();
+            self.probe_seconds.clear();
+        }
+        for ProbeRuns { hook, runs, time } in all {
+            let counter = self.probe_runs.with([hook.name()]);
+            counter.inc_by(runs.saturating_sub(counter.get()));
+            let counter = self.probe_seconds.with([hook.name()]);
+            let new = Duration::as_secs_f64(time) - counter.get();
+            counter.inc_by(new.max(0.0));
+        }
+    }
+}
+
+fn by(
+    label: &'static str,
+    values: usize,
+    name: &'static str,
+    help: &'static str,
+) -> Declaration<1> {
+    Declaration {
+        name,
+        help,
+        labels: [label],
+        sets: values,
+    }
+}
+
+fn alone(name: &'static str, help: &'static str) -> Declaration<0> {
+    Declaration {
+        name,
+        help,
+        labels: [],
+        sets: 1,
+    }
+}
+
+fn each<K, M, const N: usize>(
+    family: &Family<M, 1>,
+    all: [K; N],
+    name: fn(K) -> &'static str,
+) -> HashMap<K, M>
+where
+    K: Copy + Eq + Hash,
+    M: super::family::Instrument,
+{
+    all.map(|key| (key, family.with([name(key)]))).into()
+}
+
+fn add<K: Eq + Hash>(counters: &HashMap<K, Counter>, key: &K, count: u64) {
+    if let Some(counter) = counters.get(key) {
+        counter.inc_by(count);
+    }
+}
+
+/// To a total that somebody else counts.
+fn raise<K: Eq + Hash>(counters: &HashMap<K, Counter>, key: &K, total: u64) {
+    if let Some(counter) = counters.get(key) {
+        counter.inc_by(total.saturating_sub(counter.get()));
     }
 }

@@ -1,21 +1,34 @@
 //! What a scrape says, without a kernel and without a socket.
 
+use std::{env, fs, time::Duration};
+
 use observer_common::conn::Tuple;
 
 use super::*;
-use crate::model::{
-    classify::{Access, Class, Classifier, Proto, Subject},
-    fact::{Asked, ExchangeId, Outcome, Phases, Side},
-    http::{Method, Status},
-    loss::Loss,
+use crate::{
+    diag::Process,
+    errors::Failure,
+    kernel::{Hook, ProbeRuns},
+    model::{
+        classify::{Access, Class, Classifier, Endpoint, MAX_ENDPOINTS, Proto, Subject},
+        event::Kind,
+        fact::{Asked, ExchangeId, Outcome, Phases, Side},
+        http::{Method, Status},
+        in_flight::InFlight,
+        loss::Loss,
+        protocol::Protocol,
+        table::Table,
+        track::Live,
+        unread::Unread,
+    },
 };
 
 fn scrape(use_it: impl FnOnce(&mut Metrics, &Classifier)) -> String {
     let classifier = Classifier::dragonfly();
-    let mut registry = Registry::default();
-    let mut metrics = Metrics::register(&mut registry, classifier.endpoints());
+    let mut metrics = Metrics::new(classifier.endpoints());
     use_it(&mut metrics, &classifier);
-    encode(&registry).expect("a String takes everything")
+    let exposition = metrics.encode().expect("a String takes everything");
+    exposition.text(Format::OpenMetrics).to_owned()
 }
 
 /// A GET that took 30 ms: 1 in the queue, 2 arriving, 7 handled, 20 being sent.
@@ -41,6 +54,7 @@ fn asked(class: Class) -> Asked {
         method: Method::Get,
         class,
         begun_ns: 0,
+        line_ns: 0,
     }
 }
 
@@ -53,7 +67,7 @@ fn a_request_is_one_count_and_one_observation() {
             target: b"/images/a.raw",
         };
         let class = classifier.classify(subject);
-        metrics.record(&ended(class, 200));
+        metrics.record_fact(&ended(class, 200));
     });
     for line in [
         "http_requests_total{endpoint=\"image\",method=\"GET\",status=\"200\"} 1",
@@ -98,7 +112,7 @@ fn unregistered_statuses_share_their_class() {
             target: b"/images/a.raw",
         });
         for code in [452, 453, 499] {
-            metrics.record(&ended(class, code));
+            metrics.record_fact(&ended(class, code));
         }
     });
     let line = "http_requests_total{endpoint=\"image\",method=\"GET\",status=\"4xx\"} 3";
@@ -114,4 +128,236 @@ fn a_kernel_total_is_counted_once() {
     });
     let line = "pxe_observer_events_lost_total{reason=\"ring_full\"} 5";
     assert!(text.lines().any(|found| found == line), "{text}");
+}
+
+/// Sample lines.
+fn samples(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter(|line| !line.starts_with('#'))
+}
+
+fn value(text: &str, series: &str) -> u64 {
+    let line = samples(text).find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+    let value = line.unwrap_or_else(|| panic!("{series} is not in {text}"));
+    value.parse().expect("a whole number")
+}
+
+fn image(classifier: &Classifier) -> Class {
+    classifier.classify(Subject {
+        proto: Proto::Http,
+        access: Access::Read,
+        target: b"/images/a.raw",
+    })
+}
+
+/// Every method with every status, at every endpoint of the largest profile.
+#[test]
+fn hostile_traffic_keeps_to_the_limit() {
+    let names: Vec<Arc<str>> = (0..MAX_ENDPOINTS)
+        .map(|n| format!("endpoint_{n}").into())
+        .collect();
+    let mut metrics = Metrics::new(&names);
+    let anything = image(&Classifier::dragonfly());
+    let pairs = Method::ALL.len() * 501;
+    for endpoint in 0..MAX_ENDPOINTS {
+        for method in Method::ALL {
+            for code in 99..600 {
+                let class = Class {
+                    endpoint: Endpoint::at(endpoint),
+                    ..anything
+                };
+                let mut fact = ended(class, code);
+                if let Fact::Ended { asked, .. } = &mut fact {
+                    asked.method = method;
+                }
+                metrics.record_fact(&fact);
+            }
+        }
+    }
+    for hook in Hook::ALL {
+        metrics.observer.probe(hook, true);
+    }
+    metrics.observer.probe_runs(&Hook::ALL.map(runs));
+    let exposition = metrics.encode().expect("encoded");
+    let text = exposition.text(Format::OpenMetrics);
+    let series = samples(text).count();
+    assert_eq!(series, metrics.series_limit(), "all that there can be");
+    assert!(series <= 10_000, "{series}");
+    assert_eq!(value(text, "pxe_observer_series"), series as u64);
+    assert_eq!(value(text, "pxe_observer_series_limit"), series as u64);
+    let of = |start: &str| samples(text).filter(|line| line.starts_with(start)).count();
+    assert_eq!(of("http_requests_total{endpoint=\"endpoint_7\","), 48);
+    // What did not fit is in one pair, and counted: nothing is missing.
+    let total: u64 = samples(text)
+        .filter(|line| line.starts_with("http_requests_total"))
+        .filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok())
+        .sum();
+    assert_eq!(total, (pairs * MAX_ENDPOINTS) as u64);
+    let overflow = value(
+        text,
+        "pxe_observer_label_overflow_total{family=\"http_requests_total\"}",
+    );
+    let other = "http_requests_total{endpoint=\"endpoint_7\",method=\"other\",status=\"none\"}";
+    // Of those one without a status is its own.
+    assert_eq!(overflow, (value(text, other) - 1) * MAX_ENDPOINTS as u64);
+}
+
+#[test]
+fn built_in_profiles_stay_small() {
+    for classifier in [Classifier::generic(), Classifier::dragonfly()] {
+        let limit = Metrics::new(classifier.endpoints()).series_limit();
+        assert!(limit <= 5_000, "{limit}");
+    }
+}
+
+/// Of a pair that is known, however many others there are.
+#[test]
+fn what_is_expected_always_has_its_place() {
+    let text = scrape(|metrics, classifier| {
+        let class = image(classifier);
+        for code in 100..600 {
+            metrics.record_fact(&ended(class, code));
+        }
+        metrics.record_fact(&ended(class, 503));
+    });
+    let expected = "http_requests_total{endpoint=\"image\",method=\"GET\",status=\"503\"}";
+    assert_eq!(value(&text, expected), 2);
+}
+
+#[test]
+fn families_and_series_are_sorted() {
+    let text = scrape(|metrics, classifier| {
+        for code in [511, 204, 302] {
+            metrics.record_fact(&ended(image(classifier), code));
+        }
+    });
+    let text = Exposition::new(text).text(Format::Plain).to_owned();
+    let names: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next())
+        .collect();
+    assert!(names.is_sorted() && names.len() > 30, "{names:?}");
+    let requests: Vec<&str> = samples(&text)
+        .filter(|line| line.starts_with("http_requests_total"))
+        .collect();
+    assert!(requests.is_sorted(), "{requests:#?}");
+}
+
+fn runs(hook: Hook) -> ProbeRuns {
+    ProbeRuns {
+        hook,
+        runs: 4,
+        time: Duration::from_micros(6),
+    }
+}
+
+#[test]
+fn runs_are_told_only_while_the_kernel_counts() {
+    let lines = |text: &str| {
+        samples(text)
+            .filter(|line| line.contains("probe_run"))
+            .count()
+    };
+    let counted = scrape(|metrics, _| metrics.observer.probe_runs(&[runs(Hook::Recv)]));
+    assert_eq!(lines(&counted), 2);
+    let series = "pxe_observer_probe_runs_total{probe=\"recv\"}";
+    assert_eq!(value(&counted, series), 4);
+    let ended = scrape(|metrics, _| {
+        metrics.observer.probe_runs(&[runs(Hook::Recv)]);
+        metrics.observer.probe_runs(&[]);
+    });
+    assert_eq!(lines(&ended), 0);
+}
+
+/// One of everything. `BLESS=1 cargo test golden` writes what is said now.
+#[test]
+fn golden_scrape() {
+    let mut metrics = Metrics::new(&["image".into(), "other".into()]);
+    let class = image(&Classifier::dragonfly());
+    let class = Class {
+        endpoint: Endpoint::at(0),
+        ..class
+    };
+    one_of_each(&mut metrics, class);
+    let exposition = metrics.encode().expect("encoded");
+    for (format, name) in [
+        (Format::Plain, "plain"),
+        (Format::OpenMetrics, "openmetrics"),
+    ] {
+        let path = format!(
+            "{}/src/metrics/golden/{name}.txt",
+            env!("CARGO_MANIFEST_DIR")
+        );
+        let text = exposition.text(format);
+        if env::var_os("BLESS").is_some() {
+            fs::write(&path, text).expect("write");
+        }
+        let golden = fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            golden == text,
+            "{path} differs: look at what `BLESS=1 cargo test golden` makes of it"
+        );
+    }
+}
+
+fn one_of_each(metrics: &mut Metrics, class: Class) {
+    let asked = asked(class);
+    let id = ExchangeId { cookie: 1, turn: 1 };
+    let status = Status::new(101).expect("a status");
+    let mut tally = Tally::default();
+    tally.facts.extend([
+        Fact::Begun { id, asked },
+        ended(class, 200),
+        Fact::Moved {
+            id,
+            asked,
+            request_bytes: 10,
+            response_bytes: 1_000,
+        },
+        Fact::Delivered {
+            asked,
+            drain_ns: Some(2_000_000),
+        },
+        Fact::Streaming {
+            id,
+            asked,
+            status,
+            at_ns: 5,
+        },
+        Fact::Discarded { asked },
+        Fact::Lost(Loss::Swept),
+        Fact::Unread(Unread::ResponseHead),
+    ]);
+    tally.event(Kind::Request);
+    tally.skip(Task::Drain, 2);
+    tally.drains.push(Duration::from_micros(300));
+    tally.last_drain = Some(Duration::from_millis(1_700_000_000_250));
+    let mut in_flight = InFlight::new(0);
+    for fact in &tally.facts {
+        in_flight.on_fact(fact, 40_000_000);
+    }
+    metrics.record(&mut tally);
+    let mut live = Live::default();
+    live.in_flight[0] = 2;
+    live.since_ns[0] = 60_000_000;
+    live.waiting[0] = 1;
+    live.streams[0] = 1;
+    live.heads_incomplete = 3;
+    in_flight.advance(&live, 1_000_000_000);
+    metrics.http.set_live(&live);
+    metrics.http.set_in_flight(&in_flight);
+    metrics.observer.errors(Failure::Accept, 1);
+    metrics.observer.connections(Protocol::Tls, 4);
+    metrics.observer.ring_full(Kind::Response, 1);
+    metrics.observer.table(Table::Conns, 5, 65_536);
+    for hook in Hook::ALL {
+        metrics.observer.probe(hook, hook != Hook::Recv);
+    }
+    metrics.observer.probe_runs(&[runs(Hook::Ingress)]);
+    metrics.process.set(&Process {
+        cpu: Duration::from_millis(1_230),
+        resident_bytes: 9 << 20,
+        open_fds: 40,
+        max_fds: 1_024,
+        started: Duration::from_millis(1_700_000_000_000),
+    });
 }

@@ -6,6 +6,7 @@ use super::{
     classify::Class,
     http::{Method, Status},
     loss::Loss,
+    unread::Unread,
 };
 
 /// One exchange, while it lives: a connection and its turn.
@@ -28,6 +29,8 @@ pub struct Asked {
     pub class: Class,
     /// First byte, `CLOCK_MONOTONIC` nanoseconds.
     pub begun_ns: u64,
+    /// When the request line was complete: it is in flight from then on.
+    pub line_ns: u64,
 }
 
 /// Who cut an exchange short.
@@ -139,6 +142,8 @@ pub enum Fact {
         asked: Asked,
         /// The status.
         status: Status,
+        /// First byte of the response, `CLOCK_MONOTONIC` nanoseconds.
+        at_ns: u64,
     },
     /// The client has acknowledged the whole response of an exchange that ended complete.
     Delivered {
@@ -167,6 +172,8 @@ pub enum Fact {
         /// Why.
         loss: Loss,
     },
-    /// Something else is not in the numbers, or not all of it.
+    /// Something else is not in the numbers.
     Lost(Loss),
+    /// Something was not understood; what became of its request is told beside it.
+    Unread(Unread),
 }

@@ -11,13 +11,11 @@ pub enum Loss {
     PendingOverflow,
     /// Two connections with the same addresses and ports had early data.
     PendingCollision,
-    /// A head went on beyond what is handed over: its exchange counts, its framing is unknown.
-    HeadTruncated,
     /// A request was under way when we came.
     JoinedMidway,
     /// Requests sent without waiting for the answers.
     PipelinedOpaque,
-    /// A ring record or a head that could not be read.
+    /// A request's head that could not be read.
     Undecodable,
     /// An exchange whose end was never told.
     Swept,
@@ -25,12 +23,11 @@ pub enum Loss {
 
 impl Loss {
     /// All of them, in order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 8] = [
         Self::RingFull,
         Self::TableFull,
         Self::PendingOverflow,
         Self::PendingCollision,
-        Self::HeadTruncated,
         Self::JoinedMidway,
         Self::PipelinedOpaque,
         Self::Undecodable,
@@ -44,7 +41,6 @@ impl Loss {
             Self::TableFull => "table_full",
             Self::PendingOverflow => "pending_overflow",
             Self::PendingCollision => "pending_collision",
-            Self::HeadTruncated => "head_truncated",
             Self::JoinedMidway => "joined_midway",
             Self::PipelinedOpaque => "pipelined_opaque",
             Self::Undecodable => "undecodable",

@@ -58,6 +58,11 @@ impl Endpoint {
         Self(u8::try_from(last).unwrap_or_default())
     }
 
+    #[cfg(test)]
+    pub(crate) fn at(index: usize) -> Self {
+        Self(u8::try_from(index).expect("few"))
+    }
+
     /// Into [`Classifier::endpoints`].
     #[must_use]
     pub fn index(self) -> usize {

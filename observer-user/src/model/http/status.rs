@@ -43,6 +43,16 @@ impl Status {
         self.0 < 200 || self.0 == 204 || self.0 == 304
     }
 
+    /// The one that stands for all that share its label.
+    pub fn labelled(self) -> Self {
+        if REGISTERED.binary_search(&self.0).is_ok() {
+            self
+        } else {
+            // Not registered in any class.
+            Self(self.0 / 100 * 100 + 99)
+        }
+    }
+
     /// The label value: the code, or its class if it is not registered.
     pub fn label(self) -> String {
         if REGISTERED.binary_search(&self.0).is_ok() {
@@ -55,6 +65,8 @@ impl Status {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -67,9 +79,20 @@ mod tests {
             (599, "5xx"),
             (511, "511"),
         ] {
-            assert_eq!(Status::new(code).expect("three digits").label(), label);
+            let status = Status::new(code).expect("three digits");
+            assert_eq!(status.label(), label);
+            assert_eq!(status.labelled().label(), label);
         }
         assert!(Status::new(99).is_none() && Status::new(600).is_none());
+    }
+
+    #[test]
+    fn a_label_has_one_status_that_stands_for_it() {
+        let all = (100..600).filter_map(Status::new);
+        let labelled: BTreeSet<Status> = all.clone().map(Status::labelled).collect();
+        let labels: BTreeSet<String> = all.map(Status::label).collect();
+        assert_eq!(labelled.len(), labels.len());
+        assert_eq!(labels.len(), REGISTERED.len() + 5);
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::model::{
     event::Event,
     fact::{ExchangeId, Fact, Outcome},
     loss::Loss,
+    unread::Unread,
 };
 
 /// Exchanges kept at most: those under way, and as many whose last acknowledgement is awaited.
@@ -137,6 +138,7 @@ impl Connection {
             .is_some_and(|exchange| exchange.on_request_piece(event, classifier, facts));
         if !good && let Some(exchange) = self.exchanges.remove(at) {
             exchange.drop_out(Loss::Undecodable, facts);
+            facts.push(Fact::Unread(Unread::RequestHead));
             return;
         }
         self.refuse_opaque(conn, facts);
@@ -209,7 +211,7 @@ impl Connection {
             .ended
             .is_some_and(|(ended, end)| ended == turn && bytes > end)
         {
-            facts.push(Fact::Lost(Loss::Undecodable));
+            facts.push(Fact::Unread(Unread::ResponseEnd));
             self.ended = Some((turn, bytes));
         }
         for exchange in self.exchanges.iter().filter(|known| known.is_draining()) {

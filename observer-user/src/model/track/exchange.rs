@@ -12,6 +12,7 @@ use crate::model::{
     fact::{Asked, ExchangeId, Fact, Outcome, Side},
     http::{Framing, Read, RequestHead, ResponseHead, Status, read_request, read_response},
     loss::Loss,
+    unread::Unread,
 };
 
 /// An event this old that was not in the ring is lost: it is handed over within microseconds,
@@ -136,6 +137,11 @@ impl Exchange {
         self.asked().map(|asked| asked.class.endpoint)
     }
 
+    /// When its first line was complete.
+    pub(super) fn line_ns(&self) -> Option<u64> {
+        self.asked().map(|asked| asked.line_ns)
+    }
+
     /// True from its first line to its last byte sent.
     pub(super) fn is_in_flight(&self) -> bool {
         self.state == State::UnderWay && self.asked().is_some()
@@ -189,7 +195,7 @@ impl Exchange {
         };
         head.push(event.header.offset, event.data);
         self.stamps.head = event.header.at_ns;
-        let begun = (self.id, event.header.conn.tuple, self.stamps.begun);
+        let begun = (self.id, event.header.conn.tuple, self.stamps);
         match read_request(head.bytes()) {
             Read::Malformed => return false,
             Read::Incomplete if head.is_full() => return false,
@@ -197,7 +203,7 @@ impl Exchange {
             Read::FirstLine(line) | Read::Broken(line) => {
                 let asked = asked.unwrap_or_else(|| begin(begun, &line, classifier, facts));
                 if head.is_full() {
-                    facts.push(Fact::Lost(Loss::HeadTruncated));
+                    facts.push(Fact::Unread(Unread::RequestHeadTruncated));
                     self.request = Request::Whole { asked, body: None };
                 } else {
                     let head = std::mem::take(head);
@@ -238,7 +244,7 @@ impl Exchange {
         if let Request::Line { .. } = self.request {
             // Pieces beyond the bound, or that overtook others, were not handed over.
             self.request = Request::Whole { asked, body: None };
-            facts.push(Fact::Lost(Loss::HeadTruncated));
+            facts.push(Fact::Unread(Unread::RequestHeadTruncated));
         }
         let Response::Head {
             head,
@@ -280,13 +286,13 @@ impl Exchange {
                     self.response = Response::Opaque {
                         status: Some(status),
                     };
-                    facts.push(Fact::Lost(Loss::HeadTruncated));
+                    facts.push(Fact::Unread(Unread::ResponseHeadTruncated));
                     self.tell_answered(status, facts);
                     return;
                 }
                 Read::Malformed => {
                     self.response = Response::Opaque { status: None };
-                    facts.push(Fact::Lost(Loss::Undecodable));
+                    facts.push(Fact::Unread(Unread::ResponseHead));
                     return;
                 }
                 Read::Incomplete => return,
@@ -323,6 +329,7 @@ impl Exchange {
                 id: self.id,
                 asked,
                 status,
+                at_ns: self.answered_ns(),
             });
         }
     }
@@ -331,8 +338,12 @@ impl Exchange {
         facts.push(Fact::Answered {
             id: self.id,
             status,
-            at_ns: self.stamps.answered.unwrap_or(self.stamps.begun),
+            at_ns: self.answered_ns(),
         });
+    }
+
+    fn answered_ns(&self) -> u64 {
+        self.stamps.answered.unwrap_or(self.stamps.begun)
     }
 
     /// Takes the connection as it stands at `now_ns`: who has taken the request up, what has
@@ -664,7 +675,7 @@ fn is_later(a: u64, b: u64) -> bool {
 }
 
 fn begin(
-    (id, tuple, begun_ns): (ExchangeId, observer_common::conn::Tuple, u64),
+    (id, tuple, stamps): (ExchangeId, observer_common::conn::Tuple, Stamps),
     line: &RequestHead<'_>,
     classifier: &Classifier,
     facts: &mut Vec<Fact>,
@@ -678,7 +689,8 @@ fn begin(
         tuple,
         method: line.method,
         class: classifier.classify(subject),
-        begun_ns,
+        begun_ns: stamps.begun,
+        line_ns: stamps.head,
     };
     facts.push(Fact::Begun { id, asked });
     asked

@@ -50,6 +50,8 @@ impl Key {
 pub struct Live {
     /// Requests in flight by endpoint.
     pub in_flight: [u64; MAX_ENDPOINTS],
+    /// The sum of the instants they began to be, `CLOCK_MONOTONIC` nanoseconds.
+    pub since_ns: [u128; MAX_ENDPOINTS],
     /// Those of them that no process has taken up.
     pub waiting: [u64; MAX_ENDPOINTS],
     /// Streams by endpoint.
@@ -72,6 +74,13 @@ impl Live {
             if let Some(count) = counts.get_mut(endpoint) {
                 *count += u64::from(holds);
             }
+        }
+        if let (true, Some(since), Some(sum)) = (
+            exchange.is_in_flight(),
+            exchange.line_ns(),
+            self.since_ns.get_mut(endpoint),
+        ) {
+            *sum += u128::from(since);
         }
     }
 }
@@ -196,6 +205,11 @@ impl Tracker {
         self.connections.len()
     }
 
+    /// How many can be.
+    pub fn limit(&self) -> usize {
+        self.bound
+    }
+
     fn on_request(&mut self, event: &Event<'_>, facts: &mut Vec<Fact>) {
         let key = Key::of(event.header.cookie, event.header.conn.tuple);
         if let Key::Early(_) = key {
@@ -265,10 +279,6 @@ fn bound(connections: u32) -> usize {
 }
 
 #[cfg(test)]
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "a test picks the facts that it is about"
-)]
 mod overload;
 #[cfg(test)]
 #[expect(

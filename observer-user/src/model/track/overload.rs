@@ -30,10 +30,11 @@ fn lost() -> impl Strategy<Value = Lost> {
 
 /// Requests that are in the numbers, or lost for a reason of user space's.
 fn accounted(wire: &Wire) -> usize {
-    let counts = |fact: &&Fact| match fact {
-        Fact::Ended { .. } | Fact::Dropped { .. } => true,
-        Fact::Lost(loss) => *loss != Loss::HeadTruncated,
-        _ => false,
+    let counts = |fact: &&Fact| {
+        matches!(
+            fact,
+            Fact::Ended { .. } | Fact::Dropped { .. } | Fact::Lost(_)
+        )
     };
     wire.facts.iter().filter(counts).count()
 }

@@ -8,7 +8,10 @@ use observer_common::{
 use proptest::prelude::*;
 
 use super::{wire::Wire, *};
-use crate::model::fact::{Outcome, Side};
+use crate::model::{
+    fact::{Outcome, Side},
+    unread::Unread,
+};
 
 const CLIENT: Outcome = Outcome::Aborted(Side::Client);
 const SERVER: Outcome = Outcome::Aborted(Side::Server);
@@ -329,7 +332,8 @@ fn a_head_that_was_not_handed_over_whole_still_counts() {
     let mut wire = Wire::new();
     wire.ask("GET /boot/x HTTP/1.1\r\nHost: ")
         .answer(&format!("{OK5}hello"));
-    assert_eq!(wire.lost(), [Loss::HeadTruncated]);
+    assert_eq!(wire.lost(), []);
+    assert_eq!(wire.unread(), [Unread::RequestHeadTruncated]);
     assert_eq!(wire.ended(), [(Some(200), 1, Outcome::Complete)]);
 }
 
@@ -341,7 +345,8 @@ fn a_head_beyond_the_bound_still_counts() {
         "a".repeat(limits::HEAD_MAX as usize)
     );
     wire.ask(&long).answer(&format!("{OK5}hello"));
-    assert_eq!(wire.lost(), [Loss::HeadTruncated]);
+    assert_eq!(wire.lost(), []);
+    assert_eq!(wire.unread(), [Unread::RequestHeadTruncated]);
     assert_eq!(wire.ended(), [(Some(200), 1, Outcome::Complete)]);
 }
 
@@ -353,6 +358,19 @@ fn what_is_no_http_is_no_request() {
         (wire.lost(), wire.in_flight(), wire.ended().len()),
         (vec![Loss::Undecodable], 0, 0)
     );
+    assert_eq!(wire.unread(), [Unread::RequestHead]);
+}
+
+/// What is in `http_requests_total` is not lost as well.
+#[test]
+fn an_answer_that_is_no_http_still_counts() {
+    let mut wire = Wire::new();
+    wire.ask(GET).answer("SSH-2.0-OpenSSH\r\n");
+    wire.close(FLAG_FIN, FLAG_FIN);
+    let ended = wire.ended();
+    assert_eq!((ended.len(), ended[0].0), (1, None));
+    assert_eq!(wire.lost(), []);
+    assert_eq!(wire.unread(), [Unread::ResponseHead]);
 }
 
 const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -383,10 +401,8 @@ fn what_goes_on_behind_what_looked_like_the_end_is_counted() {
     wire.acknowledge().look();
     assert_eq!((wire.ended().len(), wire.lost()), (1, vec![]));
     wire.send("0\r\n\r\n").ask(GET).answer(OK5).body(5).look();
-    assert_eq!(
-        (wire.ended().len(), wire.lost()),
-        (2, vec![Loss::Undecodable])
-    );
+    assert_eq!((wire.ended().len(), wire.lost()), (2, vec![]));
+    assert_eq!(wire.unread(), [Unread::ResponseEnd]);
 }
 
 #[test]

@@ -15,6 +15,7 @@ use crate::model::{
     fact::{Fact, Outcome},
     http::Status,
     loss::Loss,
+    unread::Unread,
 };
 
 /// One connection as the kernel would keep and tell it.
@@ -285,6 +286,15 @@ impl Wire {
     pub(super) fn streamed(&self) -> usize {
         let streams = |fact: &&Fact| matches!(fact, Fact::Streaming { .. });
         self.facts.iter().filter(streams).count()
+    }
+
+    /// What could not be read.
+    pub(super) fn unread(&self) -> Vec<Unread> {
+        let unread = |fact: &Fact| match fact {
+            Fact::Unread(unread) => Some(*unread),
+            _ => None,
+        };
+        self.facts.iter().filter_map(unread).collect()
     }
 
     pub(super) fn lost(&self) -> Vec<Loss> {

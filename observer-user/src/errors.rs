@@ -1,0 +1,51 @@
+//! What was tried and could not be done, counted wherever it happens.
+
+use std::{
+    iter::zip,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+/// What failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Failure {
+    /// Taking a connection to our own port: out of descriptors, as a rule.
+    Accept,
+    /// Encoding the metrics.
+    Encode,
+    /// Reading of ourselves in procfs.
+    Process,
+}
+
+impl Failure {
+    /// All of them, in order.
+    pub const ALL: [Self; 3] = [Self::Accept, Self::Encode, Self::Process];
+
+    /// The label value.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Accept => "accept",
+            Self::Encode => "encode",
+            Self::Process => "process",
+        }
+    }
+}
+
+/// Totals.
+#[derive(Debug, Default)]
+pub struct Errors([AtomicU64; Failure::ALL.len()]);
+
+impl Errors {
+    /// It happened once more.
+    pub fn count(&self, failure: Failure) {
+        for (known, total) in zip(Failure::ALL, &self.0) {
+            if known == failure {
+                total.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// How often each has happened.
+    pub fn totals(&self) -> impl Iterator<Item = (Failure, u64)> {
+        zip(Failure::ALL, &self.0).map(|(failure, total)| (failure, total.load(Ordering::Relaxed)))
+    }
+}
