@@ -42,6 +42,8 @@ pub async fn run(config: Config) -> Result<()> {
     let addresses = addresses(&listeners)?;
     let settings = settings(&config, &addresses)?;
     let kernel = Kernel::attach(&settings)?;
+    // Before anybody's connections take the descriptors.
+    let ring = kernel.ring().context("watch the event ring")?;
     announce(&addresses, &settings);
     let (watched, named) = Watched::start();
     let reason = if settings.learn_ports {
@@ -69,7 +71,7 @@ pub async fn run(config: Config) -> Result<()> {
 
     let tracker = Tracker::new(config.classifier).bounded(config.max_connections);
     let observer = Observer::new(kernel, tracker, metrics, watched, health, errors);
-    let observed = tokio::spawn(observer.run(asked, stop))
+    let observed = tokio::spawn(observer.run(ring, asked, stop))
         .await
         .context("the observer task panicked")?;
     stop_serving.send_replace(true);

@@ -5,12 +5,14 @@ mod ledger;
 use std::{
     collections::HashSet,
     future::Future,
+    os::fd::OwnedFd,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use observer_common::loss::Counter;
 use tokio::{
+    io::unix::AsyncFd,
     sync::mpsc,
     time::{Interval, MissedTickBehavior, interval},
 };
@@ -88,10 +90,10 @@ impl Observer {
     /// Runs until `stop` is ready, drains once more, and detaches.
     pub async fn run(
         mut self,
+        ring: AsyncFd<OwnedFd>,
         mut scrapes: mpsc::Receiver<ScrapeRequest>,
         stop: impl Future<Output = ()>,
     ) -> std::io::Result<()> {
-        let ring = self.kernel.ring()?;
         let (mut drain, mut look, mut sweep) = (every(DRAIN), every(LOOK), every(SWEEP));
         tokio::pin!(stop);
         loop {
