@@ -26,6 +26,19 @@ pub fn get(address: SocketAddr, path: &str) -> Result<String> {
     Ok(answer)
 }
 
+/// The same with header lines of its own.
+pub fn get_with(address: SocketAddr, path: &str, headers: &str) -> Result<String> {
+    let mut stream =
+        TcpStream::connect(address).with_context(|| format!("connect to {address}"))?;
+    prepare(&stream)?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\n{headers}\r\n")?;
+    let mut answer = String::new();
+    stream
+        .read_to_string(&mut answer)
+        .context("read an answer")?;
+    Ok(answer)
+}
+
 /// Sends a GET that closes the connection behind its answer, and reads nothing.
 pub fn ask(address: SocketAddr, path: &str) -> Result<TcpStream> {
     let mut stream =

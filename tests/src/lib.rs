@@ -15,6 +15,7 @@ pub mod nginx;
 pub mod observer;
 pub mod peer;
 pub mod process;
+pub mod prometheus;
 pub mod python;
 pub mod scrape;
 pub mod server;

@@ -98,6 +98,13 @@ impl Observer {
         Scrape::parse(&answer)
     }
 
+    /// How many descriptors it has open.
+    pub fn descriptors(&self) -> Result<usize> {
+        let folder = format!("/proc/{}/fd", self.process.pid().as_raw_nonzero());
+        let open = std::fs::read_dir(&folder).with_context(|| format!("read {folder}"))?;
+        Ok(open.count())
+    }
+
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         self.process.signal(signal)

@@ -48,6 +48,11 @@ impl Scrape {
             .map(|(_, labels, value)| (labels, *value))
     }
 
+    /// Every series: its name, its labels, its value.
+    pub fn all(&self) -> impl Iterator<Item = &(String, Labels, f64)> {
+        self.samples.iter()
+    }
+
     /// The sum over the series that have these labels.
     pub fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         let has = |found: &Labels| {

@@ -44,8 +44,15 @@ fn downloads_are_in_flight_until_their_last_byte() {
             rest.len()
         );
     }
-    assert_eq!(in_flight("image"), 0.0);
-    assert_eq!(observer.scrape().expect("scrape").lost(), []);
+    let scrape = observer.scrape().expect("scrape");
+    let image = |name| scrape.sum(name, &[("endpoint", "image")]);
+    assert_eq!(image("http_requests_in_flight"), 0.0);
+    assert_eq!(image("http_requests_in_flight_peak"), DOWNLOADS as f64);
+    // In flight from the end of the line, which is told microseconds behind the first byte.
+    let total = image("http_requests_in_flight_seconds_total");
+    let early = image("http_request_duration_seconds_sum") - total;
+    assert!((-1e-6..0.01).contains(&early), "{early} s less");
+    assert_eq!(scrape.lost(), []);
     assert_eq!(nginx.stop().expect("log").len(), DOWNLOADS);
     observer.stop().expect("stop");
 }

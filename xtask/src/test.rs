@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The real servers, clients and tools of the end-to-end tests.
-pub(crate) const PROGRAMS: [Program; 12] = [
+pub(crate) const PROGRAMS: [Program; 13] = [
     ("nginx", "nginx-light"),
     ("apache2", "apache2-bin"),
     ("lighttpd", "lighttpd"),
@@ -23,6 +23,8 @@ pub(crate) const PROGRAMS: [Program; 12] = [
     ("nsenter", "util-linux"),
     ("bpftool", "bpftool"),
     ("nft", "nftables"),
+    // With promtool.
+    ("prometheus", "prometheus"),
 ];
 
 /// Sets up, checks the style, runs every tier.
