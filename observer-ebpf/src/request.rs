@@ -184,32 +184,32 @@ fn payload<const PIPELINES: bool>(
         len: segment.payload_len,
         offset: 0,
     };
-    let mut decided_now = false;
-    if answered && new != 0 {
+    let how = if answered && new != 0 {
         at_boundary(ctx, sock, &mut told, conn, flow, segment, &mut place)?;
         let first = First::read(ctx, place.at, place.len);
         let begins = http::begins(ctx, first, place.at, place.len);
-        if PIPELINES
-            && begins == Begins::Request
-            && is_under_way(conn)
-            && First::is_bodiless(first.word)
-            && pipeline::enter(conn, cookie, Under::Done)
-        {
-            return pipeline::requests::follow(ctx, conn, cookie, segment);
-        }
         if begins == Begins::Request {
+            if PIPELINES
+                && is_under_way(conn)
+                && First::is_bodiless(first.word)
+                && pipeline::enter(conn, cookie, Under::Done)
+            {
+                return pipeline::requests::follow(ctx, conn, cookie, segment);
+            }
             flow.begin(flow.turn + 1, seq_of(segment, &place), told.at_ns);
             flow.word = first.word;
             told.kind = REQUEST;
             decide(protocol, first);
+            How::Begins
         } else if *protocol == PROTOCOL_UNKNOWN {
             *protocol = not_a_request(flow, segment, met, begins);
             return None;
+        } else {
+            How::Answered
         }
     } else if flow.bytes < 8 && new == place.len {
         let first = First::read(ctx, place.at, place.len).behind(flow.word, flow.bytes as u32);
         flow.word = first.word;
-        decided_now = first.is_whole();
         if first.begins_request() {
             decide(protocol, first);
         } else if *protocol == PROTOCOL_UNKNOWN {
@@ -217,30 +217,22 @@ fn payload<const PIPELINES: bool>(
             stats::connection(PROTOCOL_OTHER);
             return None;
         }
-    }
-    let new = flow.new_bytes(seq_of(segment, &place), place.len);
-    let begun = told.kind == REQUEST;
+        if first.is_whole() {
+            How::Decided
+        } else {
+            How::GoesOn
+        }
+    } else if new == place.len && !answered {
+        How::GoesOn
+    } else {
+        How::Answered
+    };
     let mut end = 0;
     if PIPELINES && cookie != NO_SOCKET && First::is_bodiless(flow.word) && flow.ahead == 0 {
-        let under = if begun {
+        if how == How::Begins {
             end = capture::head_end(ctx, place.at, place.len);
-            let more = end != 0 && end < place.len && is_request(ctx, place.at + end);
-            let goes_on = end == 0 && place.len >= 8;
-            if more || goes_on {
-                Some(Under::Head(0))
-            } else {
-                None
-            }
-        } else if new != place.len || answered {
-            None
-        } else if decided_now {
-            Some(Under::Head(flow.captured.into()))
-        } else if flow.is_bare_head() && is_request(ctx, place.at) {
-            Some(Under::Done)
-        } else {
-            None
-        };
-        if let Some(under) = under
+        }
+        if let Some(under) = more_may_follow(ctx, flow, how, &place, end)
             && pipeline::enter(conn, cookie, under)
         {
             return pipeline::requests::follow(ctx, conn, cookie, segment);
@@ -249,14 +241,64 @@ fn payload<const PIPELINES: bool>(
     if end == 0 && flow.wants_head() {
         end = capture::head_end_likely_last(ctx, place.at, place.len);
     }
-    place.offset = seq_of(segment, &place).wrapping_sub(flow.start_seq);
+    hand_over(ctx, conn, flow, told, segment, place, end);
+    Some(())
+}
+
+/// What a segment's bytes are to a request.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// It begins with them.
+    Begins,
+    /// With them there are enough to tell that it is one.
+    Decided,
+    /// They go on with it, in order.
+    GoesOn,
+    /// They come behind the answer's beginning, or out of order.
+    Answered,
+}
+
+/// How a request without a body is to be taken over, behind which another may follow before it is
+/// answered: in the same segment, in the next, or, where its head is not whole, in any.
+#[inline(always)]
+fn more_may_follow(
+    ctx: &SkBuffContext,
+    flow: &Flow,
+    how: How,
+    place: &Place,
+    end: u32,
+) -> Option<Under> {
+    match how {
+        How::Begins if end == 0 => (place.len >= 8).then_some(Under::Head(0)),
+        How::Begins => {
+            (end < place.len && is_request(ctx, place.at + end)).then_some(Under::Head(0))
+        }
+        How::Decided => Some(Under::Head(flow.captured.into())),
+        How::GoesOn => (flow.is_bare_head() && is_request(ctx, place.at)).then_some(Under::Done),
+        How::Answered => None,
+    }
+}
+
+/// Counts the segment's new bytes, and hands over what is a head's.
+#[inline(always)]
+fn hand_over(
+    ctx: &SkBuffContext,
+    conn: *mut Conn,
+    flow: &mut Flow,
+    told: Told,
+    segment: &Segment,
+    mut place: Place,
+    end: u32,
+) {
+    let seq = seq_of(segment, &place);
+    let new = flow.new_bytes(seq, place.len);
+    place.offset = seq.wrapping_sub(flow.start_seq);
     if new != 0 {
         flow.count(new, told.at_ns);
     }
     if flow.wants_head() {
         capture::head(ctx, told, REQUEST_MORE, conn, flow, &place, end);
     }
-    Some(())
 }
 
 /// True if the bytes at `at` begin a request, as far as they go.

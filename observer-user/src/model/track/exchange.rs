@@ -424,6 +424,7 @@ impl Exchange {
         let overtaken = !conn.is_pipelined() && ahead(conn.request.turn) > 1;
         overtaken
             || ahead(conn.response.turn) > 0
+            || self.is_head_lost(conn)
             || (ahead(conn.response.turn) == 0 && unread && !conn.is_opaque())
     }
 
@@ -441,6 +442,24 @@ impl Exchange {
             return false;
         };
         now_ns.saturating_sub(since) >= OVERDUE_NS
+    }
+
+    /// True if the first line is incomplete only because a piece of it was lost.
+    fn missed_some(&self, conn: &Conn) -> bool {
+        match &self.request {
+            Request::Head(head) => {
+                conn.request.turn == self.id.turn
+                    && (head.bytes().len() as u64) < conn.request.bytes
+            }
+            Request::Line { .. } | Request::Whole { .. } => false,
+        }
+    }
+
+    /// True if the kernel side saw the end of the response's head, and user space did not: a
+    /// piece was lost.
+    fn is_head_lost(&self, conn: &Conn) -> bool {
+        let unread = matches!(self.response, Response::Head { .. });
+        unread && conn.response.turn == self.id.turn && conn.response.head_done == 1
     }
 
     /// True if the response has an end of its own and did not reach it.
@@ -462,6 +481,9 @@ impl Exchange {
         facts: &mut Vec<Fact>,
     ) {
         let Some(asked) = self.asked().copied() else {
+            if self.missed_some(conn) {
+                facts.push(Fact::Lost(Loss::Swept));
+            }
             return;
         };
         let answered = conn.response.turn == self.id.turn;
