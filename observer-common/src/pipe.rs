@@ -9,7 +9,7 @@ pub const OUTSTANDING: u32 = 64;
 
 /// A walk over a segment's payload. Places are offsets in the packet.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 pub struct Walk {
     /// The next byte.
     pub at: u32,
@@ -23,7 +23,16 @@ pub struct Walk {
     pub within: u32,
     /// 1 while that is its head.
     pub in_head: u32,
+    /// Where the bytes in `window` are from.
+    pub window_at: u32,
+    /// How many of them there are.
+    pub window_len: u32,
+    /// Bytes of the packet, so that not each is asked for.
+    pub window: [u8; WINDOW],
 }
+
+/// Bytes looked at in one go; a power of two.
+pub const WINDOW: usize = 64;
 
 impl Walk {
     /// Passes as many of `unread` bytes as there are; returns how many.
@@ -39,7 +48,7 @@ impl Walk {
 /// The state of both directions; each field has one writing side, as in
 /// [`Conn`](crate::conn::Conn).
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 pub struct Pipe {
     /// Of ingress: bit `turn % 64` is set if that request is a HEAD.
     pub heads: u64,
