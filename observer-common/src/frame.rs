@@ -134,6 +134,12 @@ impl Framer {
         }
     }
 
+    /// True once the connection speaks another protocol (101).
+    #[inline(always)]
+    pub fn is_upgrade(&self) -> bool {
+        self.state == TO_CLOSE && self.status == 101
+    }
+
     /// True where nothing but the end of the connection ends the message.
     pub fn ends_with_connection(&self) -> bool {
         self.state == TO_CLOSE

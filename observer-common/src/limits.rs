@@ -9,6 +9,9 @@ pub const PIECE_LARGE: usize = 8192;
 /// Pieces of one head handed over at most: a client may send it byte by byte, or the same
 /// segment again and again.
 pub const PIECES_MAX: u32 = 64;
+/// Payload this far beyond what was seen is none that TCP would take: no receive window is as
+/// large (`net.ipv4.tcp_rmem` is 6 MiB by default).
+pub const FAR_AHEAD: u32 = 64 << 20;
 /// Connections to watched ports at one time, if nothing else is asked for.
 pub const CONNS: u32 = 65_536;
 /// The most that can be asked for: 4 GiB of kernel memory.

@@ -19,7 +19,7 @@ pub struct Walk {
     pub uncounted: u32,
     /// How many bytes of the head were handed over.
     pub told: u32,
-    /// 1 while a message is under way.
+    /// 1 while a message is under way, [`BROKEN`] once they cannot be told apart any more.
     pub within: u32,
     /// 1 while that is its head.
     pub in_head: u32,
@@ -30,6 +30,9 @@ pub struct Walk {
     /// Bytes of the packet, so that not each is asked for.
     pub window: [u8; WINDOW],
 }
+
+/// [`Walk::within`]: where the next message begins is not known.
+pub const BROKEN: u32 = 2;
 
 /// Bytes looked at in one go; a power of two.
 pub const WINDOW: usize = 64;

@@ -6,7 +6,8 @@ use aya_ebpf::programs::SkBuffContext;
 use observer_common::{
     conn::{Conn, PROTOCOL_HTTP, PROTOCOL_HTTP2, PROTOCOL_OTHER, PROTOCOL_TLS, PROTOCOL_UNKNOWN},
     event::{REQUEST, REQUEST_AHEAD, REQUEST_MORE},
-    flow::{FLAG_FOLLOWED, FLAG_FRAMED, FLAG_PIPELINED, FLAG_UPGRADED, Flow, is_after},
+    flow::{FLAG_FOLLOWED, FLAG_FRAMED, FLAG_PIPELINED, FLAG_RST, FLAG_UPGRADED, Flow, is_after},
+    limits::{FAR_AHEAD, FIRST_TURNS},
     loss::Counter,
 };
 
@@ -59,10 +60,15 @@ pub(crate) fn on_ingress<const PIPELINES: bool>(ctx: &SkBuffContext) -> Option<(
     if segment.payload_len != 0 {
         payload::<PIPELINES>(ctx, &sock, conn, cookie, &segment, met);
     }
-    if segment.flags != 0 {
+    let flags = if before_socket || is_in_order(&sock, conn, &segment) {
+        segment.flags
+    } else {
+        segment.flags & !FLAG_RST
+    };
+    if flags != 0 {
         // Behind the bytes: whoever looks and finds the end must find them, too.
         // SAFETY: a live element; ingress is the only writer of `request`.
-        unsafe { (*conn).request.end(segment.flags, clock::now()) };
+        unsafe { (*conn).request.end(flags, clock::now()) };
         if before_socket {
             early::end(conn);
         }
@@ -70,14 +76,31 @@ pub(crate) fn on_ingress<const PIPELINES: bool>(ctx: &SkBuffContext) -> Option<(
     Some(())
 }
 
+/// False for a reset that TCP does not take either (RFC 5961 3).
+#[inline(always)]
+fn is_in_order(sock: &Sock, conn: *const Conn, segment: &Segment) -> bool {
+    if segment.flags & FLAG_RST == 0 {
+        return true;
+    }
+    // SAFETY: a live element; ingress is the only writer of `request`.
+    let next_seq = unsafe { (*conn).request.next_seq };
+    sock.received()
+        .is_none_or(|received| segment.seq == received.next_seq || segment.seq == next_seq)
+}
+
 /// Takes what the client acknowledges, with a RST too; stamps when that is all that was sent.
 #[inline(always)]
 fn acknowledge(conn: *mut Conn, segment: &Segment) {
     let Some(seq) = segment.ack else { return };
-    // SAFETY: a live element; ingress is the only writer of `ack`, and of
-    // `response.next_seq` it reads one word.
+    // SAFETY: a live element; ingress is the only writer of `ack`, and of `response` it reads
+    // words.
     unsafe {
         let sent = (&raw const (*conn).response.next_seq).read_volatile();
+        let answered = (&raw const (*conn).response.turn).read_volatile();
+        // With its FIN; TCP does not take what was never sent (RFC 9293 3.10.7.4).
+        if answered != 0 && is_after(seq, sent.wrapping_add(1)) {
+            return;
+        }
         let ack = &mut (*conn).ack;
         if ack.take(seq) && !is_after(sent, seq) {
             ack.all_ns = clock::now();
@@ -170,7 +193,7 @@ fn payload<const PIPELINES: bool>(
         return pipeline::requests::follow(ctx, conn, cookie, segment);
     }
     let new = flow.new_bytes(segment.seq, segment.payload_len);
-    if new == 0 && !flow.wants_head() {
+    if (new == 0 && !flow.wants_head()) || new > FAR_AHEAD {
         return None;
     }
     let mut told = Told {
@@ -185,10 +208,11 @@ fn payload<const PIPELINES: bool>(
         offset: 0,
     };
     let how = if answered && new != 0 {
-        at_boundary(ctx, sock, &mut told, conn, flow, segment, &mut place)?;
+        let http = *protocol == PROTOCOL_HTTP;
+        at_boundary(ctx, sock, &mut told, conn, flow, segment, &mut place, http)?;
         let first = First::read(ctx, place.at, place.len);
         let begins = http::begins(ctx, first, place.at, place.len);
-        if begins == Begins::Request {
+        if begins == Begins::Request && !(is_under_way(conn) && !First::is_bodiless(flow.word)) {
             if PIPELINES
                 && is_under_way(conn)
                 && First::is_bodiless(first.word)
@@ -202,6 +226,12 @@ fn payload<const PIPELINES: bool>(
             decide(protocol, first);
             How::Begins
         } else if *protocol == PROTOCOL_UNKNOWN {
+            // One that found no room was seen, and is counted.
+            let met = if ports::overflowed(sock.port()) && met == Met::Midway {
+                Met::Before
+            } else {
+                met
+            };
             *protocol = not_a_request(flow, segment, met, begins);
             return None;
         } else {
@@ -296,24 +326,39 @@ fn hand_over(
     if new != 0 {
         flow.count(new, told.at_ns);
     }
+    // SAFETY: a live element; ingress is the only writer of `protocol`.
+    let protocol = unsafe { &mut (*conn).protocol };
+    if *protocol == PROTOCOL_UNKNOWN && flow.bytes >= 8 {
+        // Its first bytes came in pieces that overlap; each began like a request.
+        *protocol = PROTOCOL_HTTP;
+        stats::connection(PROTOCOL_HTTP);
+    }
     if flow.wants_head() {
         capture::head(ctx, told, REQUEST_MORE, conn, flow, &place, end);
     }
 }
 
-/// True if the bytes at `at` begin a request, as far as they go.
+/// True if the bytes at `at` begin a request, as far as they go, behind an empty line or not.
 #[inline(always)]
-fn is_request(ctx: &SkBuffContext, at: u32) -> bool {
+fn is_request(ctx: &SkBuffContext, mut at: u32) -> bool {
+    if First::read(ctx, at, ctx.len().saturating_sub(at)).is_empty_line() {
+        at += 2;
+    }
     First::read(ctx, at, ctx.len().saturating_sub(at)).begins_request()
 }
 
-/// True if the answer goes on, as far as its framing was followed: the client asks again before
-/// it has it.
+/// True if the answer goes on, as far as its framing was followed from its head: the client asks
+/// again before it has it, or goes on with a body.
 #[inline(always)]
 fn is_under_way(conn: *const Conn) -> bool {
-    // SAFETY: a live element; byte read.
-    let flags = unsafe { (&raw const (*conn).response.flags).read_volatile() };
-    flags & (FLAG_FOLLOWED | FLAG_FRAMED) == FLAG_FOLLOWED
+    // SAFETY: a live element; byte and word read.
+    let (flags, turn) = unsafe {
+        (
+            (&raw const (*conn).response.flags).read_volatile(),
+            (&raw const (*conn).response.turn).read_volatile(),
+        )
+    };
+    turn <= FIRST_TURNS && flags & (FLAG_FOLLOWED | FLAG_FRAMED) == FLAG_FOLLOWED
 }
 
 /// The place where a turn may begin; `None` if it is not in this segment.
@@ -326,6 +371,7 @@ fn at_boundary(
     flow: &mut Flow,
     segment: &Segment,
     place: &mut Place,
+    http: bool,
 ) -> Option<()> {
     if is_after(segment.seq, flow.next_seq) {
         if !we_missed_some(sock, flow) {
@@ -334,7 +380,10 @@ fn at_boundary(
             place.offset = segment.seq.wrapping_sub(flow.next_seq);
             told.offset = place.offset;
             flow.note_ahead(segment.seq.wrapping_add(segment.payload_len));
-            capture::ahead(ctx, told, conn, flow, place);
+            // Of a stream that is not known to be HTTP no byte goes up.
+            if http {
+                capture::ahead(ctx, told, conn, flow, place);
+            }
             return None;
         }
         flow.skip_to(segment.seq);

@@ -138,6 +138,7 @@ impl Observer {
             (Counter::PendingOverflow, Loss::PendingOverflow),
             (Counter::PendingCollision, Loss::PendingCollision),
             (Counter::JoinedMidway, Loss::JoinedMidway),
+            (Counter::PipelinedOpaque, Loss::PipelinedOpaque),
         ] {
             self.metrics
                 .observer

@@ -12,6 +12,7 @@ use observer_common::{
     conn::Conn,
     flow::{FLAG_FOLLOWED, FLAG_FRAMED, FLAG_HAS_PIPE},
     frame::{Fed, Framer},
+    limits::FIRST_TURNS,
     pipe::Pipe,
 };
 
@@ -44,7 +45,8 @@ pub(crate) fn follow(
     let (pipe, at) = match bytes {
         Bytes::Head => (pipes::get_or_create(cookie)?, place.at),
         Bytes::Body(at) => {
-            if looks_chunked(First::read(ctx, at, end - at)) == 0 {
+            // In the first turns it was followed from its head, which was not understood.
+            if flow.turn <= FIRST_TURNS || looks_chunked(First::read(ctx, at, end - at)) == 0 {
                 return None;
             }
             (pipes::get_or_create(cookie)?, at)
@@ -76,6 +78,11 @@ pub(crate) fn follow(
     (walk.at, walk.end, walk.uncounted) = (at, end, end);
     walk.window_len = 0;
     walk::run(ctx, conn, pipe, cookie, 0, step);
+    if flow.flags & FLAG_FOLLOWED == 0 || flow.flags & FLAG_FRAMED != 0 {
+        // Idle connections take no place in the table.
+        flow.flags &= !FLAG_HAS_PIPE;
+        pipes::remove(cookie);
+    }
     Some(())
 }
 

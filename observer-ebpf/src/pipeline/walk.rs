@@ -7,7 +7,7 @@ use aya_ebpf::{bindings::__sk_buff, helpers::generated::bpf_loop, programs::SkBu
 use observer_common::{
     conn::Conn,
     flow::Flow,
-    limits::{HEAD_MAX, PIECE_SMALL},
+    limits::{HEAD_MAX, PIECE_SMALL, PIECES_MAX},
     pipe::{Pipe, WINDOW, Walk},
 };
 
@@ -120,9 +120,10 @@ impl Run {
         walk.window.get(at).copied()
     }
 
-    /// Counts the bytes walked over, and hands over those that are a head's.
+    /// Counts the bytes walked over, and hands over those that are a head's, within the bounds of
+    /// one. An `end` is told in any case.
     #[inline(always)]
-    pub(super) fn tell(&self, walk: &mut Walk, flow: &mut Flow, first: u8, more: u8) {
+    pub(super) fn tell(&self, walk: &mut Walk, flow: &mut Flow, first: u8, more: u8, end: bool) {
         let place = walk.uncounted;
         let len = walk.at.wrapping_sub(place);
         let offset = walk.told;
@@ -141,6 +142,10 @@ impl Run {
         };
         walk.told = offset + len;
         flow.captured = walk.told as u16;
+        flow.pieces += 1;
+        if !end && (len == 0 || flow.pieces > PIECES_MAX) {
+            return;
+        }
         // A lost one is counted; the exchange then ends as swept.
         let _ = ring::emit::<PIECE_SMALL>(&told, self.conn, |data| {
             capture::load(&self.ctx(), place, data, len) as u16

@@ -416,20 +416,6 @@ fn a_chunked_answer_ends_with_its_last_chunk() {
     }
 }
 
-/// A chunk of `0 CRLF` at a segment's end looks like the last one.
-#[test]
-fn what_goes_on_behind_what_looked_like_the_end_is_counted() {
-    let mut wire = Wire::new();
-    wire.ask(GET).answer(CHUNKED).send("3\r\n0\r\n\r\n");
-    wire.acknowledge().look();
-    assert_eq!((wire.ended().len(), wire.lost()), (1, vec![]));
-    wire.send("0\r\n\r\n").ask(GET).answer(OK5).body(5).look();
-    assert_eq!(
-        (wire.ended().len(), wire.lost()),
-        (2, vec![Loss::Undecodable])
-    );
-}
-
 #[test]
 fn a_chunked_answer_without_its_last_chunk_was_cut_short() {
     for (rest, outcome) in [
