@@ -41,10 +41,10 @@ impl Walk {
     /// Passes as many of `unread` bytes as there are; returns how many.
     #[inline(always)]
     pub fn pass(&mut self, unread: u64) -> u64 {
-        let left = u64::from(self.end.wrapping_sub(self.at));
-        let passed = if unread < left { unread } else { left };
-        self.at = self.at.wrapping_add((passed & u64::from(u32::MAX)) as u32);
-        passed
+        let left = self.end.wrapping_sub(self.at);
+        let passed = u32::try_from(unread).unwrap_or(u32::MAX).min(left);
+        self.at = self.at.wrapping_add(passed);
+        u64::from(passed)
     }
 }
 
