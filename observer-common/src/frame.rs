@@ -116,7 +116,13 @@ const STATUS_LINE: u32 = 12;
 static LENGTH: [u8; 16] = *b"content-length:\0";
 static CODING: [u8; 32] = *b"transfer-encoding:\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 static VERSION: [u8; 8] = *b"HTTP/1.\0";
+const IN_NUMBER: u32 = 1;
+const BEHIND_NUMBER: u32 = 2;
 static LAST_CODING: [u8; 8] = *b"chunked\0";
+const LAST_CODING_LEN: u32 = 7;
+/// Beyond that: what may follow it did, or it was another one.
+const SPACE_BEHIND: u32 = 8;
+const OTHER_CODING: u32 = 9;
 
 impl Framer {
     /// Behind the head of a chunked answer.
@@ -126,6 +132,17 @@ impl Framer {
             state: CHUNK_SIZE,
             ..Self::default()
         }
+    }
+
+    /// True once the connection speaks another protocol (101).
+    #[inline(always)]
+    pub fn is_upgrade(&self) -> bool {
+        self.state == TO_CLOSE && self.status == 101
+    }
+
+    /// True where nothing but the end of the connection ends the message.
+    pub fn ends_with_connection(&self) -> bool {
+        self.state == TO_CLOSE
     }
 
     /// How many bytes need no look.
@@ -186,9 +203,13 @@ impl Framer {
             return self.body(bodiless);
         }
         if byte == LF {
-            let broken = self.field == LENGTH_VALUE && !self.take_length();
+            let good = self.take_value();
             self.field = NO_FIELD;
-            return if broken { Fed::Broken } else { Fed::More };
+            return if good { Fed::More } else { Fed::Broken };
+        }
+        if at_start && (byte == b' ' || byte == b'\t') {
+            // A line that goes on with the one before (RFC 9112 5.2).
+            return Fed::Broken;
         }
         if at_start {
             self.begin_field(byte);
@@ -236,27 +257,8 @@ impl Framer {
                 let expected = CODING[(self.matched & 31) as usize];
                 self.match_name(expected, byte, lower, CODING_VALUE);
             }
-            LENGTH_VALUE => {
-                if byte.is_ascii_digit() {
-                    self.matched = 1;
-                    self.number = self.number * 10 + u64::from(byte - b'0');
-                }
-                let is_space = byte == b' ' || byte == b'\t' || byte == CR;
-                if (!byte.is_ascii_digit() && !is_space) || self.number > NUMBER_MAX {
-                    return Fed::Broken;
-                }
-            }
-            CODING_VALUE => {
-                self.matched = if LAST_CODING[(self.matched & 7) as usize] == lower {
-                    self.matched + 1
-                } else {
-                    u32::from(lower == b'c')
-                };
-                if self.matched == 7 {
-                    self.found |= CHUNKED;
-                    self.field = NO_FIELD;
-                }
-            }
+            LENGTH_VALUE => return self.feed_length(byte),
+            CODING_VALUE => self.match_coding(byte, lower),
             _ => {}
         }
         Fed::More
@@ -268,6 +270,8 @@ impl Framer {
         if expected == b':' && byte == b':' {
             self.field = value;
             self.matched = 0;
+        } else if expected == b':' && (byte == b' ' || byte == b'\t') {
+            // Not allowed, and read all the same.
         } else if expected == lower && expected != b':' {
             self.matched += 1;
         } else {
@@ -275,9 +279,54 @@ impl Framer {
         }
     }
 
-    /// False if there are two that differ, or none where one should be.
+    /// One number, with nothing but white space around it.
     #[inline(always)]
-    fn take_length(&mut self) -> bool {
+    fn feed_length(&mut self, byte: u8) -> Fed {
+        if byte.is_ascii_digit() && self.matched <= IN_NUMBER {
+            self.matched = IN_NUMBER;
+            self.number = self.number * 10 + u64::from(byte - b'0');
+            if self.number <= NUMBER_MAX {
+                return Fed::More;
+            }
+        } else if byte == b' ' || byte == b'\t' || byte == CR {
+            if self.matched == IN_NUMBER {
+                self.matched = BEHIND_NUMBER;
+            }
+            return Fed::More;
+        }
+        Fed::Broken
+    }
+
+    /// A list of codings, of which the last one counts.
+    #[inline(always)]
+    fn match_coding(&mut self, byte: u8, lower: u8) {
+        let matched = self.matched;
+        self.matched = if byte == b',' {
+            0
+        } else if byte == b' ' || byte == b'\t' || byte == CR {
+            match matched {
+                0 | SPACE_BEHIND => matched,
+                LAST_CODING_LEN => SPACE_BEHIND,
+                _ => OTHER_CODING,
+            }
+        } else if matched < LAST_CODING_LEN && LAST_CODING[(matched & 7) as usize] == lower {
+            matched + 1
+        } else {
+            OTHER_CODING
+        };
+    }
+
+    /// The line of a field ends. False if it cannot be told what it says: Content-Length without
+    /// a number, or with another than before.
+    #[inline(always)]
+    fn take_value(&mut self) -> bool {
+        if self.field == CODING_VALUE {
+            let chunked = self.matched == LAST_CODING_LEN || self.matched == SPACE_BEHIND;
+            self.found = (self.found & !CHUNKED) | (u32::from(chunked) * CHUNKED);
+        }
+        if self.field != LENGTH_VALUE {
+            return true;
+        }
         if self.matched == 0 || (self.found & HAS_LENGTH != 0 && self.length != self.number) {
             return false;
         }
@@ -475,6 +524,8 @@ mod tests {
             "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
             "HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\n\r\n",
             "HTTP/1.1 200 OK\r\nContent-Length:\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 5 6\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n 6\r\n\r\n",
             "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n",
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nhello",
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\r\n",

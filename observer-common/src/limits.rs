@@ -9,6 +9,9 @@ pub const PIECE_LARGE: usize = 8192;
 /// Pieces of one head handed over at most: a client may send it byte by byte, or the same
 /// segment again and again.
 pub const PIECES_MAX: u32 = 64;
+/// Payload this far beyond what was seen is none that TCP would take: no receive window is as
+/// large (`net.ipv4.tcp_rmem` is 6 MiB by default).
+pub const FAR_AHEAD: u32 = 64 << 20;
 /// Connections to watched ports at one time, if nothing else is asked for.
 pub const CONNS: u32 = 65_536;
 /// The most that can be asked for: 4 GiB of kernel memory.
@@ -18,10 +21,10 @@ pub const CONNS_MAX: u32 = 1 << 24;
 pub const PENDING: u32 = 4_096;
 /// Connections at one time whose messages are followed by their framing: those in their first
 /// turns, and those that do not wait for answers or answer in chunks.
-pub const PIPES: u32 = 16_384;
+pub const PIPES: u32 = 8_192;
 /// In its first turns a connection shows whether it will ask again before it has an answer;
 /// only then are answers followed in case it does.
-pub const FIRST_TURNS: u32 = 16;
+pub const FIRST_TURNS: u32 = 8;
 /// Bytes of the event ring, if nothing else is asked for; a power of two. At 10 ms between
 /// drains it holds what
 /// about 600,000 requests/s emit.

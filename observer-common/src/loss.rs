@@ -17,18 +17,21 @@ pub enum Counter {
     PendingCollision = 2,
     /// Payload on a connection whose request was not seen.
     JoinedMidway = 3,
+    /// It did not wait for the answer before it, and cannot be told apart.
+    PipelinedOpaque = 4,
 }
 
 impl Counter {
     /// All of them, in slot order.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::TableFull,
         Self::PendingOverflow,
         Self::PendingCollision,
         Self::JoinedMidway,
+        Self::PipelinedOpaque,
     ];
     /// How many slots there are.
-    pub const COUNT: u32 = 4;
+    pub const COUNT: u32 = 5;
 
     /// The slot.
     pub const fn slot(self) -> u32 {

@@ -22,6 +22,8 @@ const METHODS: [(&[u8; 8], u32); 9] = [
 const HTTP2: u64 = u64::from_be_bytes(*b"PRI * HT");
 /// A handshake record of TLS (RFC 8446 5.1): its type, and the version's first byte.
 const TLS: u64 = 0x1603;
+const CONNECT: u64 = u64::from_be_bytes(*b"CONNECT ");
+const OPTIONS: u64 = u64::from_be_bytes(*b"OPTIONS ");
 const EMPTY_LINE: u64 = 0x0d0a;
 
 /// The longest method looked for, with its space and the target's first byte: `MKREDIRECTREF`.
@@ -140,8 +142,11 @@ extern "C" fn begins_usual_request(word: u64, count: u32) -> u32 {
         let (text, length) = METHODS[i];
         let compared = if length < count { length } else { count };
         if (word ^ u64::from_be_bytes(*text)) >> (64 - 8 * compared) == 0 {
-            let target = (word >> (56 - 8 * (length & 7))) as u8;
-            return u32::from(length >= count || begins_target(target));
+            if length >= count {
+                return 1;
+            }
+            let target = (word << (8 * (length & 7)) >> 32) as u32;
+            return u32::from(begins_target(target, count - length));
         }
         i += 1;
     }
@@ -156,6 +161,15 @@ pub(crate) fn begins(ctx: &SkBuffContext, first: First, at: u32, len: u32) -> Be
     }
     if first.word >> 48 == TLS {
         return Begins::Tls;
+    }
+    if first.word == OPTIONS && len > 8 {
+        // Of OPTIONS, other protocols have one, too.
+        let target = First::read(ctx, at + 8, len - 8);
+        return if begins_target((target.word >> 32) as u32, target.count) {
+            Begins::Request
+        } else {
+            Begins::Other
+        };
     }
     if first.begins_request() || (len >= LONG && begins_unusual_request(ctx.skb.skb, at) == 1) {
         return Begins::Request;
@@ -173,7 +187,18 @@ extern "C" fn begins_unusual_request(skb: *mut __sk_buff, at: u32) -> u32 {
     let mut i = 0;
     while i < LONG as usize - 1 {
         if bytes[i] == b' ' {
-            return u32::from(i >= 3 && begins_target(bytes[i + 1]));
+            let mut four = 0;
+            let mut at = 1;
+            while at <= 4 {
+                let byte = if i + at < LONG as usize {
+                    bytes[i + at]
+                } else {
+                    ABSOLUTE[at - 1]
+                };
+                four = four << 8 | u32::from(byte);
+                at += 1;
+            }
+            return u32::from(i >= 3 && begins_target(four, 4));
         }
         if !(bytes[i].is_ascii_uppercase() || bytes[i] == b'-') {
             return 0;
@@ -183,12 +208,18 @@ extern "C" fn begins_unusual_request(skb: *mut __sk_buff, at: u32) -> u32 {
     0
 }
 
-/// origin-form, absolute-form or asterisk-form (RFC 9112 3.2). Of CONNECT there is no room to
-/// see it in eight bytes.
+/// origin-form, asterisk-form or absolute-form (RFC 9112 3.2), by the first `count` bytes of
+/// `four`.
 #[inline(always)]
-fn begins_target(byte: u8) -> bool {
-    byte == b'/' || byte == b'*' || byte | 0x20 == b'h'
+fn begins_target(four: u32, count: u32) -> bool {
+    let first = (four >> 24) as u8;
+    let compared = if count > 4 { 4 } else { count };
+    let absolute = u64::from((four | 0x2020_2020) ^ u32::from_be_bytes(ABSOLUTE));
+    first == b'/' || first == b'*' || absolute >> (32 - 8 * compared) == 0
 }
+
+/// How absolute-form begins.
+const ABSOLUTE: [u8; 4] = *b"http";
 
 /// What kind of answer a status line announces.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -197,17 +228,19 @@ pub(crate) enum Announces {
     Final,
     /// An interim response, which the final one follows (RFC 9110 15.2).
     Interim,
-    /// 101: what follows is not HTTP.
+    /// 101, or 2xx to CONNECT: what follows is not HTTP.
     Upgrade,
 }
 
-/// What the bytes at `at` announce.
+/// What the bytes at `at` announce, in answer to a request that begins with `asked`.
 #[inline(always)]
-pub(crate) fn announces(ctx: &SkBuffContext, at: u32) -> Announces {
+pub(crate) fn announces(ctx: &SkBuffContext, at: u32, asked: u64) -> Announces {
     let Ok(line) = ctx.load::<[u8; 12]>(at as usize) else {
         return Announces::Final;
     };
-    if line[0] != b'H' || line[8] != b' ' || line[9] != b'1' {
+    if line[0] == b'H' && line[9] == b'2' && asked == CONNECT {
+        Announces::Upgrade
+    } else if line[0] != b'H' || line[8] != b' ' || line[9] != b'1' {
         Announces::Final
     } else if line[10] == b'0' && line[11] == b'1' {
         Announces::Upgrade

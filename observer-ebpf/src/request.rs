@@ -6,7 +6,8 @@ use aya_ebpf::programs::SkBuffContext;
 use observer_common::{
     conn::{Conn, PROTOCOL_HTTP, PROTOCOL_HTTP2, PROTOCOL_OTHER, PROTOCOL_TLS, PROTOCOL_UNKNOWN},
     event::{REQUEST, REQUEST_AHEAD, REQUEST_MORE},
-    flow::{FLAG_FOLLOWED, FLAG_FRAMED, FLAG_PIPELINED, FLAG_UPGRADED, Flow, is_after},
+    flow::{FLAG_FOLLOWED, FLAG_FRAMED, FLAG_PIPELINED, FLAG_RST, FLAG_UPGRADED, Flow, is_after},
+    limits::{FAR_AHEAD, FIRST_TURNS},
     loss::Counter,
 };
 
@@ -59,10 +60,15 @@ pub(crate) fn on_ingress<const PIPELINES: bool>(ctx: &SkBuffContext) -> Option<(
     if segment.payload_len != 0 {
         payload::<PIPELINES>(ctx, &sock, conn, cookie, &segment, met);
     }
-    if segment.flags != 0 {
+    let flags = if before_socket || is_in_order(&sock, conn, &segment) {
+        segment.flags
+    } else {
+        segment.flags & !FLAG_RST
+    };
+    if flags != 0 {
         // Behind the bytes: whoever looks and finds the end must find them, too.
         // SAFETY: a live element; ingress is the only writer of `request`.
-        unsafe { (*conn).request.end(segment.flags, clock::now()) };
+        unsafe { (*conn).request.end(flags, clock::now()) };
         if before_socket {
             early::end(conn);
         }
@@ -70,14 +76,31 @@ pub(crate) fn on_ingress<const PIPELINES: bool>(ctx: &SkBuffContext) -> Option<(
     Some(())
 }
 
+/// False for a reset that TCP does not take either (RFC 5961 3).
+#[inline(always)]
+fn is_in_order(sock: &Sock, conn: *const Conn, segment: &Segment) -> bool {
+    if segment.flags & FLAG_RST == 0 {
+        return true;
+    }
+    // SAFETY: a live element; ingress is the only writer of `request`.
+    let next_seq = unsafe { (*conn).request.next_seq };
+    sock.received()
+        .is_none_or(|received| segment.seq == received.next_seq || segment.seq == next_seq)
+}
+
 /// Takes what the client acknowledges, with a RST too; stamps when that is all that was sent.
 #[inline(always)]
 fn acknowledge(conn: *mut Conn, segment: &Segment) {
     let Some(seq) = segment.ack else { return };
-    // SAFETY: a live element; ingress is the only writer of `ack`, and of
-    // `response.next_seq` it reads one word.
+    // SAFETY: a live element; ingress is the only writer of `ack`, and of `response` it reads
+    // words.
     unsafe {
         let sent = (&raw const (*conn).response.next_seq).read_volatile();
+        let answered = (&raw const (*conn).response.turn).read_volatile();
+        // With its FIN; TCP does not take what was never sent (RFC 9293 3.10.7.4).
+        if answered != 0 && is_after(seq, sent.wrapping_add(1)) {
+            return;
+        }
         let ack = &mut (*conn).ack;
         if ack.take(seq) && !is_after(sent, seq) {
             ack.all_ns = clock::now();
@@ -170,7 +193,7 @@ fn payload<const PIPELINES: bool>(
         return pipeline::requests::follow(ctx, conn, cookie, segment);
     }
     let new = flow.new_bytes(segment.seq, segment.payload_len);
-    if new == 0 && !flow.wants_head() {
+    if (new == 0 && !flow.wants_head()) || new > FAR_AHEAD {
         return None;
     }
     let mut told = Told {
@@ -184,32 +207,39 @@ fn payload<const PIPELINES: bool>(
         len: segment.payload_len,
         offset: 0,
     };
-    let mut decided_now = false;
-    if answered && new != 0 {
-        at_boundary(ctx, sock, &mut told, conn, flow, segment, &mut place)?;
+    let how = if answered && new != 0 {
+        let http = *protocol == PROTOCOL_HTTP;
+        at_boundary(ctx, sock, &mut told, conn, flow, segment, &mut place, http)?;
         let first = First::read(ctx, place.at, place.len);
         let begins = http::begins(ctx, first, place.at, place.len);
-        if PIPELINES
-            && begins == Begins::Request
-            && is_under_way(conn)
-            && First::is_bodiless(first.word)
-            && pipeline::enter(conn, cookie, Under::Done)
-        {
-            return pipeline::requests::follow(ctx, conn, cookie, segment);
-        }
-        if begins == Begins::Request {
+        if begins == Begins::Request && !(is_under_way(conn) && !First::is_bodiless(flow.word)) {
+            if PIPELINES
+                && is_under_way(conn)
+                && First::is_bodiless(first.word)
+                && pipeline::enter(conn, cookie, Under::Done)
+            {
+                return pipeline::requests::follow(ctx, conn, cookie, segment);
+            }
             flow.begin(flow.turn + 1, seq_of(segment, &place), told.at_ns);
             flow.word = first.word;
             told.kind = REQUEST;
             decide(protocol, first);
+            How::Begins
         } else if *protocol == PROTOCOL_UNKNOWN {
+            // One that found no room was seen, and is counted.
+            let met = if ports::overflowed(sock.port()) && met == Met::Midway {
+                Met::Before
+            } else {
+                met
+            };
             *protocol = not_a_request(flow, segment, met, begins);
             return None;
+        } else {
+            How::Answered
         }
     } else if flow.bytes < 8 && new == place.len {
         let first = First::read(ctx, place.at, place.len).behind(flow.word, flow.bytes as u32);
         flow.word = first.word;
-        decided_now = first.is_whole();
         if first.begins_request() {
             decide(protocol, first);
         } else if *protocol == PROTOCOL_UNKNOWN {
@@ -217,30 +247,22 @@ fn payload<const PIPELINES: bool>(
             stats::connection(PROTOCOL_OTHER);
             return None;
         }
-    }
-    let new = flow.new_bytes(seq_of(segment, &place), place.len);
-    let begun = told.kind == REQUEST;
+        if first.is_whole() {
+            How::Decided
+        } else {
+            How::GoesOn
+        }
+    } else if new == place.len && !answered {
+        How::GoesOn
+    } else {
+        How::Answered
+    };
     let mut end = 0;
     if PIPELINES && cookie != NO_SOCKET && First::is_bodiless(flow.word) && flow.ahead == 0 {
-        let under = if begun {
+        if how == How::Begins {
             end = capture::head_end(ctx, place.at, place.len);
-            let more = end != 0 && end < place.len && is_request(ctx, place.at + end);
-            let goes_on = end == 0 && place.len >= 8;
-            if more || goes_on {
-                Some(Under::Head(0))
-            } else {
-                None
-            }
-        } else if new != place.len || answered {
-            None
-        } else if decided_now {
-            Some(Under::Head(flow.captured.into()))
-        } else if flow.is_bare_head() && is_request(ctx, place.at) {
-            Some(Under::Done)
-        } else {
-            None
-        };
-        if let Some(under) = under
+        }
+        if let Some(under) = more_may_follow(ctx, flow, how, &place, end)
             && pipeline::enter(conn, cookie, under)
         {
             return pipeline::requests::follow(ctx, conn, cookie, segment);
@@ -249,29 +271,94 @@ fn payload<const PIPELINES: bool>(
     if end == 0 && flow.wants_head() {
         end = capture::head_end_likely_last(ctx, place.at, place.len);
     }
-    place.offset = seq_of(segment, &place).wrapping_sub(flow.start_seq);
+    hand_over(ctx, conn, flow, told, segment, place, end);
+    Some(())
+}
+
+/// What a segment's bytes are to a request.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// It begins with them.
+    Begins,
+    /// With them there are enough to tell that it is one.
+    Decided,
+    /// They go on with it, in order.
+    GoesOn,
+    /// They come behind the answer's beginning, or out of order.
+    Answered,
+}
+
+/// How a request without a body is to be taken over, behind which another may follow before it is
+/// answered: in the same segment, in the next, or, where its head is not whole, in any.
+#[inline(always)]
+fn more_may_follow(
+    ctx: &SkBuffContext,
+    flow: &Flow,
+    how: How,
+    place: &Place,
+    end: u32,
+) -> Option<Under> {
+    match how {
+        How::Begins if end == 0 => (place.len >= 8).then_some(Under::Head(0)),
+        How::Begins => {
+            (end < place.len && is_request(ctx, place.at + end)).then_some(Under::Head(0))
+        }
+        How::Decided => Some(Under::Head(flow.captured.into())),
+        How::GoesOn => (flow.is_bare_head() && is_request(ctx, place.at)).then_some(Under::Done),
+        How::Answered => None,
+    }
+}
+
+/// Counts the segment's new bytes, and hands over what is a head's.
+#[inline(always)]
+fn hand_over(
+    ctx: &SkBuffContext,
+    conn: *mut Conn,
+    flow: &mut Flow,
+    told: Told,
+    segment: &Segment,
+    mut place: Place,
+    end: u32,
+) {
+    let seq = seq_of(segment, &place);
+    let new = flow.new_bytes(seq, place.len);
+    place.offset = seq.wrapping_sub(flow.start_seq);
     if new != 0 {
         flow.count(new, told.at_ns);
+    }
+    // SAFETY: a live element; ingress is the only writer of `protocol`.
+    let protocol = unsafe { &mut (*conn).protocol };
+    if *protocol == PROTOCOL_UNKNOWN && flow.bytes >= 8 {
+        // Its first bytes came in pieces that overlap; each began like a request.
+        *protocol = PROTOCOL_HTTP;
+        stats::connection(PROTOCOL_HTTP);
     }
     if flow.wants_head() {
         capture::head(ctx, told, REQUEST_MORE, conn, flow, &place, end);
     }
-    Some(())
 }
 
-/// True if the bytes at `at` begin a request, as far as they go.
+/// True if the bytes at `at` begin a request, as far as they go, behind an empty line or not.
 #[inline(always)]
-fn is_request(ctx: &SkBuffContext, at: u32) -> bool {
+fn is_request(ctx: &SkBuffContext, mut at: u32) -> bool {
+    if First::read(ctx, at, ctx.len().saturating_sub(at)).is_empty_line() {
+        at += 2;
+    }
     First::read(ctx, at, ctx.len().saturating_sub(at)).begins_request()
 }
 
-/// True if the answer goes on, as far as its framing was followed: the client asks again before
-/// it has it.
+/// True if the answer goes on, as far as its framing was followed from its head: the client asks
+/// again before it has it, or goes on with a body.
 #[inline(always)]
 fn is_under_way(conn: *const Conn) -> bool {
-    // SAFETY: a live element; byte read.
-    let flags = unsafe { (&raw const (*conn).response.flags).read_volatile() };
-    flags & (FLAG_FOLLOWED | FLAG_FRAMED) == FLAG_FOLLOWED
+    // SAFETY: a live element; byte and word read.
+    let (flags, turn) = unsafe {
+        (
+            (&raw const (*conn).response.flags).read_volatile(),
+            (&raw const (*conn).response.turn).read_volatile(),
+        )
+    };
+    turn <= FIRST_TURNS && flags & (FLAG_FOLLOWED | FLAG_FRAMED) == FLAG_FOLLOWED
 }
 
 /// The place where a turn may begin; `None` if it is not in this segment.
@@ -284,6 +371,7 @@ fn at_boundary(
     flow: &mut Flow,
     segment: &Segment,
     place: &mut Place,
+    http: bool,
 ) -> Option<()> {
     if is_after(segment.seq, flow.next_seq) {
         if !we_missed_some(sock, flow) {
@@ -292,7 +380,10 @@ fn at_boundary(
             place.offset = segment.seq.wrapping_sub(flow.next_seq);
             told.offset = place.offset;
             flow.note_ahead(segment.seq.wrapping_add(segment.payload_len));
-            capture::ahead(ctx, told, conn, flow, place);
+            // Of a stream that is not known to be HTTP no byte goes up.
+            if http {
+                capture::ahead(ctx, told, conn, flow, place);
+            }
             return None;
         }
         flow.skip_to(segment.seq);

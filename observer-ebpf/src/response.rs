@@ -76,6 +76,9 @@ fn aborted(ctx: &SkBuffContext) -> Option<()> {
     Some(())
 }
 
+/// The last segment of an answer is seldom longer, unless it is the answer.
+const SHORT: u32 = 4096;
+
 /// Counts a segment's payload; the first of a turn is an event.
 #[inline(always)]
 fn payload<const PIPELINES: bool>(
@@ -123,6 +126,8 @@ fn payload<const PIPELINES: bool>(
         }
         flow.begin(turn, segment.seq.wrapping_add(skip), now);
     }
+    // Bytes that we missed before a turn are not that turn's.
+    let new = flow.new_bytes(segment.seq, segment.payload_len);
     let mut body = if !first && flow.is_bare_head() {
         segment.payload_at + skip
     } else {
@@ -135,7 +140,10 @@ fn payload<const PIPELINES: bool>(
         offset,
     };
     flow.count(new, now);
-    flow.word = http::latest(ctx, flow.word, &place);
+    if !PIPELINES || (flow.flags & FLAG_FOLLOWED == 0 && place.len <= SHORT) {
+        // Not of each: the last bytes of a long segment are in the last of its fragments.
+        flow.word = http::latest(ctx, flow.word, &place);
+    }
     if flow.wants_head() {
         let kind = if first { RESPONSE } else { RESPONSE_MORE };
         let told = Told {
@@ -144,7 +152,9 @@ fn payload<const PIPELINES: bool>(
             kind,
             offset,
         };
-        let announces = http::announces(ctx, place.at);
+        // SAFETY: a live element; of `request.word` egress reads one word.
+        let asked = unsafe { (&raw const (*conn).request.word).read_volatile() };
+        let announces = http::announces(ctx, place.at, asked);
         if announces == Announces::Upgrade {
             flow.flags |= FLAG_UPGRADED;
         }

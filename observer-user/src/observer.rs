@@ -191,6 +191,7 @@ impl Observer {
             (Counter::PendingOverflow, Loss::PendingOverflow),
             (Counter::PendingCollision, Loss::PendingCollision),
             (Counter::JoinedMidway, Loss::JoinedMidway),
+            (Counter::PipelinedOpaque, Loss::PipelinedOpaque),
         ] {
             let total = self.kernel.count(counter);
             metrics.observer.kernel_lost(loss, total);

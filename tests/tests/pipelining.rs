@@ -64,7 +64,12 @@ fn through_nginx(purpose: &str, port: u16, conversations: &[Vec<String>]) {
     let reached = stage.observer.until(over(asked as f64));
     let log = nginx.stop().expect("log");
     assert_eq!(log.len(), asked);
-    truth::check(&reached.expect("all ended"), &log, endpoint);
+    let reached = reached.expect("all ended");
+    truth::check(&reached, &log, endpoint);
+    // A few events a request, none a segment: its head, its end, and the rest of a head that is
+    // cut.
+    let more = reached.sum("pxe_observer_events_total", &[("kind", "response_more")]);
+    assert!(more <= 2.0 * asked as f64, "{more} events for {asked}");
     truth::check_bytes(&stage.observer, &log);
     stage.observer.stop().expect("stop");
 }

@@ -172,7 +172,7 @@ fn it_says_what_it_takes_and_how_full_it_is() {
         .expect("ten connections");
     assert_eq!(entries(&scrape, "tracker"), 10.0);
     let limit = |table| scrape.sum("pxe_observer_table_limit", &[("table", table)]);
-    assert_eq!((limit("conns"), limit("pipes")), (1_000.0, 16_384.0));
+    assert_eq!((limit("conns"), limit("pipes")), (1_000.0, 8_192.0));
     for (name, least) in [
         ("process_open_fds", 10.0),
         ("process_max_fds", 100.0),

@@ -1,14 +1,14 @@
 //! Connections whose messages are followed by their framing, by socket cookie.
 
-use core::mem::MaybeUninit;
-
 use aya_ebpf::{macros::map, maps::HashMap};
 use observer_common::{limits, pipe::Pipe};
 
-use crate::zeroed::zeroed;
-
 #[map]
 static PIPES: HashMap<u64, Pipe> = HashMap::with_max_entries(limits::PIPES, 0);
+
+/// In read-only data: it is too large for the stack.
+// SAFETY: zeros are a value of it.
+static EMPTY: Pipe = unsafe { core::mem::zeroed() };
 
 /// Create only.
 const BPF_NOEXIST: u64 = 1;
@@ -26,10 +26,8 @@ pub(crate) fn get_or_create(cookie: u64) -> Option<*mut Pipe> {
     if let Some(pipe) = get(cookie) {
         return Some(pipe);
     }
-    let mut seed = MaybeUninit::<Pipe>::uninit();
-    let seed = zeroed(&mut seed);
     // The other direction may have been first.
-    let _ = PIPES.insert(cookie, &*seed, BPF_NOEXIST);
+    let _ = PIPES.insert(cookie, &EMPTY, BPF_NOEXIST);
     get(cookie)
 }
 

@@ -12,6 +12,7 @@ use observer_common::{
     conn::Conn,
     flow::{FLAG_FOLLOWED, FLAG_FRAMED, FLAG_HAS_PIPE},
     frame::{Fed, Framer},
+    limits::FIRST_TURNS,
     pipe::Pipe,
 };
 
@@ -44,7 +45,8 @@ pub(crate) fn follow(
     let (pipe, at) = match bytes {
         Bytes::Head => (pipes::get_or_create(cookie)?, place.at),
         Bytes::Body(at) => {
-            if looks_chunked(First::read(ctx, at, end - at)) == 0 {
+            // In the first turns it was followed from its head, which was not understood.
+            if flow.turn <= FIRST_TURNS || looks_chunked(First::read(ctx, at, end - at)) == 0 {
                 return None;
             }
             (pipes::get_or_create(cookie)?, at)
@@ -61,6 +63,11 @@ pub(crate) fn follow(
             pipe_ref.bodiless = u32::from(First::is_head(asked));
         }
         Bytes::Body(_) => pipe_ref.framer = Framer::at_chunks(),
+        // Most packets of a long body need no walk.
+        Bytes::More if pipe_ref.framer.opaque() > u64::from(place.len) => {
+            pipe_ref.framer.pass(place.len.into());
+            return None;
+        }
         Bytes::More => {}
     }
     flow.flags |= FLAG_FOLLOWED | FLAG_HAS_PIPE;
@@ -69,7 +76,13 @@ pub(crate) fn follow(
     // Its head is told: should requests not wait any more, it is followed on from here.
     (walk.within, walk.in_head, walk.told) = (1, 0, 1);
     (walk.at, walk.end, walk.uncounted) = (at, end, end);
+    walk.window_len = 0;
     walk::run(ctx, conn, pipe, cookie, 0, step);
+    if flow.flags & FLAG_FOLLOWED == 0 || flow.flags & FLAG_FRAMED != 0 {
+        // Idle connections take no place in the table.
+        flow.flags &= !FLAG_HAS_PIPE;
+        pipes::remove(cookie);
+    }
     Some(())
 }
 

@@ -18,6 +18,7 @@ use observer_common::{
     conn::Conn,
     flow::{FLAG_HAS_PIPE, FLAG_PIPELINED, is_after},
     frame::Lines,
+    pipe::BROKEN,
 };
 
 use crate::{http::First, maps::pipes, packet::Segment};
@@ -67,6 +68,11 @@ pub(crate) fn leave(ctx: &SkBuffContext, conn: *mut Conn, cookie: u64, segment: 
     // what belongs to egress it reads a word each.
     unsafe {
         let flow = &mut (*conn).request;
+        if (*pipe).requests.within == BROKEN
+            || flow.new_bytes(segment.seq, segment.payload_len) == 0
+        {
+            return false;
+        }
         let answered = (&raw const (*conn).response.turn).read_volatile();
         let within = (&raw const (*pipe).responses.within).read_volatile();
         let ahead = is_after(segment.seq, flow.next_seq);

@@ -6,11 +6,17 @@ use observer_common::{
     event::{REQUEST, REQUEST_MORE},
     flow::FLAG_OPAQUE,
     frame::{Lines, has_line_feed},
-    pipe::OUTSTANDING,
+    loss::Counter,
+    pipe::{BROKEN, OUTSTANDING},
 };
 
 use super::walk::{self, Run, Step};
-use crate::{clock, http::First, maps::pipes, packet::Segment};
+use crate::{
+    clock,
+    http::First,
+    maps::{pipes, stats},
+    packet::Segment,
+};
 
 /// Takes the segment's bytes that are new.
 #[inline(always)]
@@ -23,7 +29,16 @@ pub(crate) fn follow(
     let pipe = pipes::get(cookie)?;
     // SAFETY: live elements; ingress is the only writer of `request` and of `requests`.
     let (flow, requests) = unsafe { (&mut (*conn).request, &mut (*pipe).requests) };
-    if flow.flags & FLAG_OPAQUE != 0 || flow.new_bytes(segment.seq, segment.payload_len) == 0 {
+    if flow.new_bytes(segment.seq, segment.payload_len) == 0 {
+        return None;
+    }
+    if requests.within == BROKEN {
+        // As far as segments begin with requests, they are counted.
+        flow.next_seq = segment.seq.wrapping_add(segment.payload_len);
+        let first = First::read(ctx, segment.payload_at, segment.payload_len);
+        if first.begins_request() {
+            stats::count(Counter::PipelinedOpaque);
+        }
         return None;
     }
     if walk::begin(requests, flow, segment) {
@@ -31,6 +46,9 @@ pub(crate) fn follow(
     }
     if requests.at != requests.end {
         flow.flags |= FLAG_OPAQUE;
+        flow.next_seq = segment.seq.wrapping_add(segment.payload_len);
+        requests.within = BROKEN;
+        stats::count(Counter::PipelinedOpaque);
     }
     Some(())
 }
@@ -57,7 +75,7 @@ fn step_on(run: &Run) -> Option<Step> {
     let walk = &mut pipe.requests;
     if walk.at == walk.end {
         if walk.uncounted != walk.at {
-            run.tell(walk, flow, REQUEST, REQUEST_MORE);
+            run.tell(walk, flow, REQUEST, REQUEST_MORE, false);
         }
         return Some(Step::Stop);
     }
@@ -71,8 +89,12 @@ fn step_on(run: &Run) -> Option<Step> {
             return Some(Step::On);
         }
         let turn = flow.turn.wrapping_add(1);
-        if !First::is_bodiless(u64::from(byte) << 56) || turn.wrapping_sub(answered) > OUTSTANDING {
+        if !First::is_bodiless(u64::from(byte) << 56) {
             return None;
+        }
+        if turn.wrapping_sub(answered) > OUTSTANDING {
+            // Whether it is a HEAD is no longer known by the time it is answered.
+            flow.flags |= FLAG_OPAQUE;
         }
         let bit = 1 << (turn & 63);
         pipe.heads = if byte == b'H' {
@@ -91,13 +113,13 @@ fn step_on(run: &Run) -> Option<Step> {
     } else {
         walk.at += 1;
         if pipe.lines.feed(byte) {
-            run.tell(walk, flow, REQUEST, REQUEST_MORE);
+            run.tell(walk, flow, REQUEST, REQUEST_MORE, false);
             walk.within = 0;
             return Some(Step::On);
         }
     }
     if walk::is_piece(walk) {
-        run.tell(walk, flow, REQUEST, REQUEST_MORE);
+        run.tell(walk, flow, REQUEST, REQUEST_MORE, false);
     }
     Some(Step::On)
 }

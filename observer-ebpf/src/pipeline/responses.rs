@@ -4,7 +4,7 @@ use aya_ebpf::programs::SkBuffContext;
 use observer_common::{
     conn::Conn,
     event::{RESPONSE, RESPONSE_MORE},
-    flow::FLAG_OPAQUE,
+    flow::{FLAG_FOLLOWED, FLAG_FRAMED, FLAG_OPAQUE, FLAG_UPGRADED, is_after},
     frame::{Fed, Framer},
     pipe::Pipe,
 };
@@ -34,6 +34,10 @@ pub(crate) fn follow(
     };
     if flow.flags & FLAG_OPAQUE != 0 {
         return None;
+    }
+    if is_after(first_turn, flow.turn) {
+        // None of those it is about is answered yet: what was followed before is over.
+        responses.within = 0;
     }
     // Its answer began before anybody looked for its length.
     let too_late = flow.turn == first_turn && last_turn != flow.turn;
@@ -67,7 +71,7 @@ fn step_on(run: &Run) -> Option<Step> {
     };
     if pipe.responses.at == pipe.responses.end {
         if pipe.responses.in_head == 1 && pipe.responses.uncounted != pipe.responses.at {
-            tell(run, pipe);
+            tell(run, pipe, false);
         }
         // Of a body nobody is told before its end.
         let walk = &mut pipe.responses;
@@ -88,6 +92,7 @@ fn step_on(run: &Run) -> Option<Step> {
         pipe.responses.within = 1;
         pipe.responses.in_head = 1;
         pipe.responses.told = 0;
+        flow.flags &= !(FLAG_FOLLOWED | FLAG_FRAMED);
         flow.begin(turn, flow.next_seq, run.now);
     }
     let walk = &mut pipe.responses;
@@ -117,10 +122,14 @@ fn after(run: &Run, pipe: &mut Pipe, fed: Fed) -> Option<Step> {
         Fed::Head | Fed::Interim | Fed::End => true,
     };
     if tells {
-        tell(run, pipe);
+        tell(run, pipe, ends);
     }
     if fed == Fed::Head {
         pipe.responses.in_head = 0;
+        if pipe.framer.is_upgrade() {
+            // SAFETY: a live element; egress is the only writer of `response`.
+            unsafe { (*run.conn).response.flags |= FLAG_UPGRADED };
+        }
     }
     if ends {
         pipe.responses.within = 0;
@@ -129,8 +138,8 @@ fn after(run: &Run, pipe: &mut Pipe, fed: Fed) -> Option<Step> {
 }
 
 #[inline(always)]
-fn tell(run: &Run, pipe: &mut Pipe) {
+fn tell(run: &Run, pipe: &mut Pipe, end: bool) {
     // SAFETY: a live element; egress is the only writer of `response`.
     let flow = unsafe { &mut (*run.conn).response };
-    run.tell(&mut pipe.responses, flow, RESPONSE, RESPONSE_MORE);
+    run.tell(&mut pipe.responses, flow, RESPONSE, RESPONSE_MORE, end);
 }

@@ -1,14 +1,14 @@
 //! A walk over a segment's payload, one step a call: `bpf_loop` keeps the verifier from
 //! walking all of them.
 
-use core::ffi::c_void;
+use core::{arch::asm, ffi::c_void};
 
 use aya_ebpf::{bindings::__sk_buff, helpers::generated::bpf_loop, programs::SkBuffContext};
 use observer_common::{
     conn::Conn,
     flow::Flow,
-    limits::{HEAD_MAX, PIECE_SMALL},
-    pipe::{Pipe, Walk},
+    limits::{HEAD_MAX, PIECE_SMALL, PIECES_MAX},
+    pipe::{Pipe, WINDOW, Walk},
 };
 
 use crate::{
@@ -46,6 +46,7 @@ pub(super) fn begin(walk: &mut Walk, flow: &Flow, segment: &Segment) -> bool {
     walk.at = segment.payload_at.wrapping_add(seen);
     walk.end = segment.payload_at + segment.payload_len;
     walk.uncounted = walk.at;
+    walk.window_len = 0;
     seen.cast_signed() >= 0
 }
 
@@ -76,24 +77,53 @@ impl Run {
         SkBuffContext::new(self.skb)
     }
 
-    /// The next eight bytes, if there are as many.
+    /// Makes the next `count` bytes stand in the window; returns where, `None` if there are not as
+    /// many.
     #[inline(always)]
-    pub(super) fn stride(&self, walk: &Walk) -> Option<u64> {
-        if walk.end.wrapping_sub(walk.at) < STRIDE {
+    fn see(&self, walk: &mut Walk, count: u32) -> Option<usize> {
+        let seen = walk.at.wrapping_sub(walk.window_at);
+        if seen < walk.window_len && walk.window_len - seen >= count {
+            return Some(seen as usize & (WINDOW - 1));
+        }
+        let left = walk.end.wrapping_sub(walk.at);
+        if left < count {
             return None;
         }
-        self.ctx().load(walk.at as usize).ok()
+        let len = if left < WINDOW as u32 {
+            left
+        } else {
+            WINDOW as u32
+        };
+        walk.window_at = walk.at;
+        walk.window_len = capture::load(&self.ctx(), walk.at, &raw mut walk.window, len);
+        if walk.window_len < count {
+            return None;
+        }
+        Some(0)
+    }
+
+    /// The next eight bytes, if there are as many, in whatever order.
+    #[inline(always)]
+    pub(super) fn stride(&self, walk: &mut Walk) -> Option<u64> {
+        let from = walk.window.as_ptr().wrapping_add(self.see(walk, STRIDE)?);
+        let word;
+        // SAFETY: eight bytes of the window, as `see` made sure. In assembly, since LLVM reads
+        // what is not aligned byte by byte.
+        unsafe { asm!("{0} = *(u64 *)({1} + 0)", out(reg) word, in(reg) from) };
+        Some(word)
     }
 
     /// The next byte.
     #[inline(always)]
-    pub(super) fn byte(&self, walk: &Walk) -> Option<u8> {
-        self.ctx().load(walk.at as usize).ok()
+    pub(super) fn byte(&self, walk: &mut Walk) -> Option<u8> {
+        let at = self.see(walk, 1)?;
+        walk.window.get(at).copied()
     }
 
-    /// Counts the bytes walked over, and hands over those that are a head's.
+    /// Counts the bytes walked over, and hands over those that are a head's, within the bounds of
+    /// one. An `end` is told in any case.
     #[inline(always)]
-    pub(super) fn tell(&self, walk: &mut Walk, flow: &mut Flow, first: u8, more: u8) {
+    pub(super) fn tell(&self, walk: &mut Walk, flow: &mut Flow, first: u8, more: u8, end: bool) {
         let place = walk.uncounted;
         let len = walk.at.wrapping_sub(place);
         let offset = walk.told;
@@ -112,6 +142,10 @@ impl Run {
         };
         walk.told = offset + len;
         flow.captured = walk.told as u16;
+        flow.pieces += 1;
+        if !end && (len == 0 || flow.pieces > PIECES_MAX) {
+            return;
+        }
         // A lost one is counted; the exchange then ends as swept.
         let _ = ring::emit::<PIECE_SMALL>(&told, self.conn, |data| {
             capture::load(&self.ctx(), place, data, len) as u16

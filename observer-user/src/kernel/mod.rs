@@ -20,7 +20,7 @@ use anyhow::{Context as _, Result};
 use aya::{Ebpf, EbpfLoader};
 use aya_log::EbpfLogger;
 use observer_common::{
-    conn::Conn,
+    conn::{Conn, PROTOCOL_OTHER},
     event::Header,
     limits::{CLOSED_NS, CONNS, EARLY_DATA_NS, IDLE_NS, PENDING, PIPES, RING_BYTES},
     loss::{self, Counter},
@@ -164,7 +164,15 @@ impl Kernel {
         let age =
             |conn: &Conn| now_ns.saturating_sub(conn.request.last_ns.max(conn.response.last_ns));
         self.maps.sweep_pending(|conn| age(conn) >= EARLY_DATA_NS);
+        let ends_are_told = self
+            .probes
+            .iter()
+            .any(|probe| probe.hook == Hook::Destroy && probe.attached.is_ok());
         let stale = |cookie, conn: &Conn| {
+            // Forgotten, its next byte would be met midway.
+            if ends_are_told && conn.protocol >= PROTOCOL_OTHER && !conn.is_closed() {
+                return false;
+            }
             let limit = if conn.is_closed() { CLOSED_NS } else { IDLE_NS };
             age(conn) >= limit && !busy(cookie)
         };

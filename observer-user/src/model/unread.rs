@@ -14,19 +14,16 @@ pub enum Unread {
     ResponseHead,
     /// A response's head beyond what is handed over: its request counts.
     ResponseHeadTruncated,
-    /// A response's end: it went on behind what its head says.
-    ResponseEnd,
 }
 
 impl Unread {
     /// All of them, in order.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 5] = [
         Self::Event,
         Self::RequestHead,
         Self::RequestHeadTruncated,
         Self::ResponseHead,
         Self::ResponseHeadTruncated,
-        Self::ResponseEnd,
     ];
 
     /// The label value.
@@ -37,7 +34,6 @@ impl Unread {
             Self::RequestHeadTruncated => "request_head_truncated",
             Self::ResponseHead => "response_head",
             Self::ResponseHeadTruncated => "response_head_truncated",
-            Self::ResponseEnd => "response_end",
         }
     }
 }

@@ -29,8 +29,6 @@ pub(super) struct Connection {
     last_ns: u64,
     /// An answer said that the connection ends behind it.
     closes: bool,
-    /// The latest turn whose answer ended, and after how many bytes.
-    ended: Option<(u32, u64)>,
     /// Its requests do not wait for their answers and cannot be told apart: not followed any
     /// further.
     opaque: bool,
@@ -182,7 +180,8 @@ impl Connection {
         for exchange in &mut self.exchanges {
             exchange.on_progress(conn, now_ns, facts);
         }
-        self.note_ends(conn, facts);
+        let closes = |exchange: &Exchange| exchange.is_draining() && exchange.closes();
+        self.closes |= self.exchanges.iter().any(closes);
         self.exchanges
             .retain(|exchange| !exchange.is_delivered(conn, facts));
         self.refuse_opaque(conn, facts);
@@ -203,25 +202,6 @@ impl Connection {
         });
     }
 
-    /// Remembers what ended: an answer that goes on behind what was taken for its end was not
-    /// understood.
-    fn note_ends(&mut self, conn: &Conn, facts: &mut Vec<Fact>) {
-        let (turn, bytes) = (conn.response.turn, conn.response.bytes);
-        if self
-            .ended
-            .is_some_and(|(ended, end)| ended == turn && bytes > end)
-        {
-            facts.push(Fact::Unread(Unread::ResponseEnd));
-            self.ended = Some((turn, bytes));
-        }
-        for exchange in self.exchanges.iter().filter(|known| known.is_draining()) {
-            self.closes |= exchange.closes();
-            if exchange.turn() == turn && self.ended.is_none_or(|(ended, _)| ended != turn) {
-                self.ended = Some((turn, bytes));
-            }
-        }
-    }
-
     pub(super) fn on_closed(&mut self, conn: &Conn, now_ns: u64, facts: &mut Vec<Fact>) {
         self.on_progress(conn, now_ns, facts);
         self.exchanges.retain(|exchange| {
@@ -240,7 +220,8 @@ impl Connection {
             if self.closes && !exchange.is_answered() {
                 exchange.discard(facts);
             } else {
-                exchange.close(conn, now_ns, facts);
+                // Behind one that was cut short none is served.
+                self.closes |= exchange.close(conn, now_ns, facts);
             }
             self.closes |= exchange.closes();
         }

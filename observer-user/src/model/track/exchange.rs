@@ -227,8 +227,11 @@ impl Exchange {
 
     /// True if the client sent more than this request without waiting for the answer.
     pub(super) fn is_exceeded(&self, conn: &Conn) -> bool {
+        // An empty line behind it is none (RFC 9112 2.2).
+        const EMPTY_LINE: u64 = 2;
         let end = self.body().and_then(|body| body.end);
-        conn.request.turn == self.id.turn && end.is_some_and(|end| conn.request.bytes > end)
+        conn.request.turn == self.id.turn
+            && end.is_some_and(|end| conn.request.bytes > end + EMPTY_LINE)
     }
 
     /// Takes a piece of the response's head.
@@ -405,7 +408,9 @@ impl Exchange {
             &self.response,
             Response::Body(answer) if answer.framing == Framing::Chunked
         );
-        let ends = !is_followed(conn) && conn.response.word & BLANK_LINE_MASK == BLANK_LINE;
+        // Or nothing is known of its last bytes.
+        let word = conn.response.word;
+        let ends = !is_followed(conn) && (word == 0 || word & BLANK_LINE_MASK == BLANK_LINE);
         self.is_complete(conn) || (is_chunked && conn.response.turn == self.id.turn && ends)
     }
 
@@ -435,6 +440,7 @@ impl Exchange {
         let overtaken = !conn.is_pipelined() && ahead(conn.request.turn) > 1;
         overtaken
             || ahead(conn.response.turn) > 0
+            || self.is_head_lost(conn)
             || (ahead(conn.response.turn) == 0 && unread && !conn.is_opaque())
     }
 
@@ -452,6 +458,24 @@ impl Exchange {
             return false;
         };
         now_ns.saturating_sub(since) >= OVERDUE_NS
+    }
+
+    /// True if the first line is incomplete only because a piece of it was lost.
+    fn missed_some(&self, conn: &Conn) -> bool {
+        match &self.request {
+            Request::Head(head) => {
+                conn.request.turn == self.id.turn
+                    && (head.bytes().len() as u64) < conn.request.bytes
+            }
+            Request::Line { .. } | Request::Whole { .. } => false,
+        }
+    }
+
+    /// True if the kernel side saw the end of the response's head, and user space did not: a
+    /// piece was lost.
+    fn is_head_lost(&self, conn: &Conn) -> bool {
+        let unread = matches!(self.response, Response::Head { .. });
+        unread && conn.response.turn == self.id.turn && conn.response.head_done == 1
     }
 
     /// True if the response has an end of its own and did not reach it.
@@ -473,6 +497,9 @@ impl Exchange {
         facts: &mut Vec<Fact>,
     ) {
         let Some(asked) = self.asked().copied() else {
+            if self.missed_some(conn) {
+                facts.push(Fact::Lost(Loss::Swept));
+            }
             return;
         };
         let answered = conn.response.turn == self.id.turn;
@@ -500,29 +527,33 @@ impl Exchange {
     }
 
     /// The connection is gone, at `now_ns`: ends what has not ended, and tells what was not
-    /// delivered.
-    pub(super) fn close(&mut self, conn: &Conn, now_ns: u64, facts: &mut Vec<Fact>) {
+    /// delivered. True if it was cut short.
+    pub(super) fn close(&mut self, conn: &Conn, now_ns: u64, facts: &mut Vec<Fact>) -> bool {
         match self.state {
-            State::Streaming => self.tell_moved(conn, facts),
+            State::Streaming => {
+                self.tell_moved(conn, facts);
+                true
+            }
             State::UnderWay => {
                 let outcome = self.outcome_at_close(conn);
                 self.end(conn, now_ns, outcome, facts);
                 self.tell_moved(conn, facts);
-                if outcome == Outcome::Complete {
-                    self.close_draining(conn, facts);
-                }
+                outcome != Outcome::Complete || self.close_draining(conn, facts)
             }
             State::Draining { .. } => self.close_draining(conn, facts),
         }
     }
 
-    fn close_draining(&self, conn: &Conn, facts: &mut Vec<Fact>) {
-        if let Some(asked) = self.asked().copied()
-            && !self.is_delivered(conn, facts)
-        {
+    fn close_draining(&self, conn: &Conn, facts: &mut Vec<Fact>) -> bool {
+        let Some(asked) = self.asked().copied() else {
+            return false;
+        };
+        let undelivered = !self.is_delivered(conn, facts);
+        if undelivered {
             let side = who_ended(conn);
             facts.push(Fact::Undelivered { asked, side });
         }
+        undelivered
     }
 
     /// How it ends when its connection does.
