@@ -89,6 +89,22 @@ fn a_scrape_is_compressed_for_who_asks_for_it() {
     observer.stop().expect("stop");
 }
 
+#[test]
+fn it_serves_at_every_address_that_it_was_given() {
+    require_root();
+    let both = ["[::1]:18213", "127.0.0.1:18213"];
+    let [v6, v4] = both.map(|address| ["--web.listen-address", address]);
+    let arguments = [&v6[..], &v4, &["--http-port", "18214"]].concat();
+    let observer = Observer::start(&arguments).expect("observer");
+    for address in both {
+        let address = address.parse().expect("an address");
+        let answer = client::get(address, "/metrics").expect("an answer");
+        let scrape = Scrape::parse(&answer).expect("an exposition");
+        assert_eq!(scrape.content_type, PLAIN, "{address}");
+    }
+    observer.stop().expect("stop");
+}
+
 /// Scrapes in parallel, under load: in each, every family is of the same instant.
 #[test]
 fn every_scrape_is_of_one_instant() {

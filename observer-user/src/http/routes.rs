@@ -123,7 +123,7 @@ async fn refuse(request: Request<Body>, next: Next) -> Response {
 mod tests {
     use axum::{
         body::{Bytes, to_bytes},
-        http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING},
+        http::header::{ACCEPT, ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING},
     };
     use tower::ServiceExt as _;
 
@@ -254,6 +254,9 @@ mod tests {
             assert!(answer.header(CONTENT_TYPE).is_some(), "{says}");
             let said = String::from_utf8_lossy(&answer.body).into_owned();
             assert!(said.contains(says), "{said}");
+            // RFC 9110 15.5.6.
+            let allow = (status == 405).then_some("GET,HEAD");
+            assert_eq!(answer.header(ALLOW), allow, "{says}");
         }
         let nameless = Request::get("/").body(Body::empty()).expect("a request");
         let answer = router(app).oneshot(nameless).await.expect("infallible");

@@ -211,6 +211,21 @@ mod tests {
         assert!(begun.elapsed() <= 2 * HEAD_TIMEOUT, "{:?}", begun.elapsed());
     }
 
+    /// It asks for more than buffers hold, and reads nothing.
+    #[tokio::test(start_paused = true)]
+    async fn who_does_not_read_is_cut_off() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
+        let address = listener.local_addr().expect("bound");
+        const LARGE: usize = 64 << 20;
+        let router = Router::new().route("/", get(|| async { "x".repeat(LARGE) }));
+        let (_stop, stopped) = watch::channel(false);
+        tokio::spawn(serve(vec![listener], router, Arc::default(), stopped));
+        let mut stream = TcpStream::connect(address).await.expect("connect");
+        stream.write_all(GET.as_bytes()).await.expect("ask");
+        tokio::time::sleep(2 * CONNECTION_TIMEOUT).await;
+        assert!(said(&mut stream).await.len() < LARGE);
+    }
+
     #[tokio::test]
     async fn a_stop_closes_all_listeners() {
         let (addresses, stop) = start(2).await;
