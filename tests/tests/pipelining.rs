@@ -7,6 +7,7 @@ use std::{
     thread,
 };
 
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use tests::{
     client::{prepare, read_answer, read_out},
     nginx::Nginx,
@@ -44,12 +45,23 @@ fn over(total: f64) -> impl Fn(&Scrape) -> bool {
     }
 }
 
+/// Keeps the segments in order: loopback hands them to the CPU that sends them, and a busy one
+/// takes them later than another does what is sent there next.
+fn stay_on_one_cpu() {
+    let allowed = sched_getaffinity(None).expect("affinity");
+    let first = (0..CpuSet::MAX_CPU).find(|cpu| allowed.is_set(*cpu));
+    let mut one = CpuSet::new();
+    one.set(first.expect("a CPU"));
+    sched_setaffinity(None, &one).expect("affinity");
+}
+
 /// Against nginx, which packs small answers into few segments, and sends large ones in many.
 fn through_nginx(purpose: &str, port: u16, conversations: &[Vec<String>]) {
     let stage = Stage::new(purpose, port).expect("stage");
     let folder = server::folder(&FILES).expect("folder");
     let options = "sendfile on; tcp_nopush on; keepalive_requests 100000;";
     let nginx = Nginx::start_with(&stage.netns, port, folder, options).expect("nginx");
+    stay_on_one_cpu();
     for segments in conversations {
         let mut stream = stage.connect().expect("connect");
         for segment in segments {
@@ -196,6 +208,34 @@ fn answers_cut_at_any_byte() {
     let bytes = (ANSWERS_BYTES * rounds) as f64;
     let has_all = |scrape: &Scrape| scrape.sum(RESPONSE_BYTES, &[]) == bytes;
     stage.observer.until(has_all).expect("bytes");
+    stage.observer.stop().expect("stop");
+}
+
+/// A segment is lost on its way, and the one behind it overtakes it: what cannot be told apart is
+/// counted, to the last request.
+#[test]
+fn what_a_gap_hides_is_counted() {
+    const PORT: u16 = 18_128;
+    let stage = Stage::new("gap", PORT).expect("stage");
+    let drop_second = "add table ip t; add chain ip t in { type filter hook input priority 0; };
+        add rule ip t in tcp dport 18128 ip length > 60 numgen inc mod 1000 == 1 counter drop";
+    let rule = stage.netns.command("nft").arg(drop_second).status();
+    assert!(rule.expect("nft").success());
+    let listener = stage.listen().expect("listen");
+    let asked = get("/boot/x").repeat(3);
+    let answers = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello".repeat(9);
+    let whole = 0..answers.len();
+    thread::scope(|scope| {
+        scope.spawn(|| answer_in_pieces(&listener, 3 * asked.len(), &answers, &[whole]));
+        let mut stream = stage.connect().expect("connect");
+        for _ in 0..3 {
+            stream.write_all(asked.as_bytes()).expect("ask");
+        }
+        read_out(&mut BufReader::new(stream)).expect("answers");
+    });
+    let lost = |count: f64| [("pipelined_opaque".to_owned(), count)];
+    let all = stage.observer.until(|scrape| scrape.lost() == lost(9.0));
+    assert!(over(0.0)(&all.expect("all are lost")));
     stage.observer.stop().expect("stop");
 }
 

@@ -29,28 +29,63 @@ pub(crate) fn follow(
     let pipe = pipes::get(cookie)?;
     // SAFETY: live elements; ingress is the only writer of `request` and of `requests`.
     let (flow, requests) = unsafe { (&mut (*conn).request, &mut (*pipe).requests) };
-    if flow.new_bytes(segment.seq, segment.payload_len) == 0 {
-        return None;
+    if requests.within != BROKEN {
+        if flow.new_bytes(segment.seq, segment.payload_len) == 0 {
+            return None;
+        }
+        if walk::begin(requests, flow, segment) {
+            walk::run(ctx, conn, pipe, cookie, clock::now(), step);
+        } else {
+            walk::begin_at(requests, segment, 0);
+        }
+        if requests.at == requests.end {
+            return Some(());
+        }
+        flow.flags |= FLAG_OPAQUE;
+        // Of a head under way user space knows.
+        requests.in_head = requests.within;
+        requests.within = BROKEN;
+    } else {
+        walk::begin_at(requests, segment, 0);
     }
-    if requests.within == BROKEN {
-        // As far as segments begin with requests, they are counted.
-        flow.next_seq = segment.seq.wrapping_add(segment.payload_len);
-        let first = First::read(ctx, segment.payload_at, segment.payload_len);
-        if first.begins_request() {
+    walk::run(ctx, conn, pipe, cookie, 0, lose);
+    flow.next_seq = segment.seq.wrapping_add(segment.payload_len);
+    None
+}
+
+unsafe extern "C" fn lose(_index: u32, run: *mut Run) -> i64 {
+    // SAFETY: what `walk::run` was given.
+    match lose_on(unsafe { &*run }) {
+        Some(Step::On) => 0,
+        Some(Step::Stop) | None => 1,
+    }
+}
+
+/// Counts what cannot be told apart: a request for each head that ends, whatever its place in the
+/// stream.
+#[inline(always)]
+fn lose_on(run: &Run) -> Option<Step> {
+    // SAFETY: a live element; ingress is the only writer of these.
+    let pipe = unsafe { &mut *run.pipe };
+    let walk = &mut pipe.requests;
+    if walk.at == walk.end {
+        return Some(Step::Stop);
+    }
+    if pipe.lines.in_line() && run.stride(walk).is_some_and(|word| !has_line_feed(word)) {
+        walk.at += 8;
+        return Some(Step::On);
+    }
+    let byte = run.byte(walk)?;
+    walk.at += 1;
+    if pipe.lines.feed(byte) {
+        // Another blank line would be no head's end.
+        pipe.lines = Lines::default();
+        if walk.in_head == 0 {
             stats::count(Counter::PipelinedOpaque);
         }
-        return None;
+        walk.in_head = 0;
     }
-    if walk::begin(requests, flow, segment) {
-        walk::run(ctx, conn, pipe, cookie, clock::now(), step);
-    }
-    if requests.at != requests.end {
-        flow.flags |= FLAG_OPAQUE;
-        flow.next_seq = segment.seq.wrapping_add(segment.payload_len);
-        requests.within = BROKEN;
-        stats::count(Counter::PipelinedOpaque);
-    }
-    Some(())
+    Some(Step::On)
 }
 
 unsafe extern "C" fn step(_index: u32, run: *mut Run) -> i64 {

@@ -43,11 +43,17 @@ const STRIDE: u32 = 8;
 #[inline(always)]
 pub(super) fn begin(walk: &mut Walk, flow: &Flow, segment: &Segment) -> bool {
     let seen = flow.next_seq.wrapping_sub(segment.seq);
+    begin_at(walk, segment, seen);
+    seen.cast_signed() >= 0
+}
+
+/// Sets the walk to the segment's payload behind its first `seen` bytes.
+#[inline(always)]
+pub(super) fn begin_at(walk: &mut Walk, segment: &Segment, seen: u32) {
     walk.at = segment.payload_at.wrapping_add(seen);
     walk.end = segment.payload_at + segment.payload_len;
     walk.uncounted = walk.at;
     walk.window_len = 0;
-    seen.cast_signed() >= 0
 }
 
 /// Takes `step` until it stops.
