@@ -228,6 +228,8 @@ fn a_head_of_many_segments_is_few_events() {
         });
         let events = scrape.sum("pxe_observer_events_total", &[("kind", "request_more")]);
         assert!(events <= 100.0, "{events}");
-        assert_eq!(scrape.lost(), [("head_truncated".to_owned(), 1.0)]);
+        assert_eq!(scrape.lost(), []);
+        let kind = [("kind", "request_head_truncated")];
+        assert_eq!(scrape.sum("pxe_observer_decode_errors_total", &kind), 1.0);
     }
 }
