@@ -2,7 +2,11 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::conn::Conn;
+use crate::{
+    conn::Conn,
+    limits::TFTP_CAPTURED,
+    tftp::{Peer, Transfer},
+};
 
 /// A request's first bytes; the response counters are still those of the turn before.
 pub const REQUEST: u8 = 1;
@@ -19,8 +23,17 @@ pub const CLOSED: u8 = 6;
 /// Bytes of the next turn's request that overtook its first ones.
 pub const REQUEST_AHEAD: u8 = 7;
 
+/// A TFTP request that begins a turn. From here on the body is a [`Transfer`].
+pub const TFTP_REQUEST: u8 = 8;
+/// A TFTP server's first packet of a turn.
+pub const TFTP_ANSWER: u8 = 9;
+/// What may be a TFTP transfer's last block was acknowledged.
+pub const TFTP_ACKNOWLEDGED: u8 = 10;
+/// One side of a TFTP transfer gave up.
+pub const TFTP_ERROR: u8 = 11;
+
 /// Above all kinds.
-pub const KINDS: u8 = REQUEST_AHEAD + 1;
+pub const KINDS: u8 = TFTP_ERROR + 1;
 
 /// The fixed part of every event; `len` captured bytes follow it.
 #[repr(C)]
@@ -57,10 +70,52 @@ impl Header {
     /// Splits a ring record into its header and its captured bytes; `None` if it is shorter
     /// than it says.
     pub fn split(record: &[u8]) -> Option<(Self, &[u8])> {
-        let (header, rest) = record.split_at_checked(size_of::<Self>())?;
-        let header: Self = bytemuck::pod_read_unaligned(header);
-        Some((header, rest.get(..usize::from(header.len))?))
+        split(record, |header: &Self| header.len)
     }
+}
+
+/// The fixed part of a TFTP event, in a ring of their own; `len` captured bytes of the packet,
+/// from its opcode on, follow it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+pub struct TransferHeader {
+    /// Whose transfer.
+    pub peer: Peer,
+    /// When it happened, `CLOCK_MONOTONIC` nanoseconds.
+    pub at_ns: u64,
+    /// How many bytes were captured.
+    pub len: u16,
+    /// What happened: one of the `TFTP_*` kinds.
+    pub kind: u8,
+    /// Always 0.
+    pub reserved: [u8; 5],
+    /// The transfer as it stood.
+    pub transfer: Transfer,
+}
+
+/// A record of the ring of TFTP events.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct TransferRecord {
+    /// What happened.
+    pub header: TransferHeader,
+    /// Captured bytes; only the first `header.len` mean anything.
+    pub data: [u8; TFTP_CAPTURED],
+}
+
+impl TransferHeader {
+    /// Splits a ring record into its header and its captured bytes; `None` if it is shorter
+    /// than it says.
+    pub fn split(record: &[u8]) -> Option<(Self, &[u8])> {
+        split(record, |header: &Self| header.len)
+    }
+}
+
+fn split<H: Pod>(record: &[u8], len: impl Fn(&H) -> u16) -> Option<(H, &[u8])> {
+    let (header, rest) = record.split_at_checked(size_of::<H>())?;
+    let header: H = bytemuck::pod_read_unaligned(header);
+    let data = rest.get(..usize::from(len(&header)))?;
+    Some((header, data))
 }
 
 #[cfg(test)]

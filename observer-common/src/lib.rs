@@ -14,3 +14,4 @@ pub mod notice;
 pub mod pipe;
 pub mod port;
 pub mod stats;
+pub mod tftp;

@@ -39,3 +39,10 @@ pub const EARLY_DATA_NS: u64 = 120_000_000_000;
 pub const IDLE_NS: u64 = 600_000_000_000;
 /// The same once both sides have closed: for where the end of sockets is not told.
 pub const CLOSED_NS: u64 = 10_000_000_000;
+/// TFTP clients (address and port) at one time, with those that were served in the last minutes: a
+/// boot takes ten to twenty.
+pub const TRANSFERS: u32 = 32_768;
+/// Bytes of the ring of TFTP events; a power of two. It holds 1,400, of 10 ms between drains.
+pub const TRANSFER_RING_BYTES: u32 = 1 << 20;
+/// Bytes of a request or an answer handed over at most (RFC 2347: 512).
+pub const TFTP_CAPTURED: usize = 512;

@@ -23,6 +23,7 @@ mod request;
 mod response;
 mod settings;
 mod sock;
+mod tftp;
 mod tracepoint;
 mod zeroed;
 
@@ -37,28 +38,44 @@ const PASS: i32 = 1;
 /// Every packet that a socket of this host is about to receive.
 #[cgroup_skb]
 fn ingress(ctx: SkBuffContext) -> i32 {
-    let _ = request::on_ingress::<true>(&ctx);
+    let _ = if packet::is_udp(&ctx) {
+        tftp::on_ingress(&ctx)
+    } else {
+        request::on_ingress::<true>(&ctx)
+    };
     PASS
 }
 
 /// Every packet that a socket of this host sends.
 #[cgroup_skb]
 fn egress(ctx: SkBuffContext) -> i32 {
-    let _ = response::on_egress::<true>(&ctx);
+    let _ = if packet::is_udp(&ctx) {
+        tftp::on_egress(&ctx)
+    } else {
+        response::on_egress::<true>(&ctx)
+    };
     PASS
 }
 
 /// The same without `bpf_loop`, which came with 5.17: pipelined requests are not told apart.
 #[cgroup_skb]
 fn ingress_plain(ctx: SkBuffContext) -> i32 {
-    let _ = request::on_ingress::<false>(&ctx);
+    let _ = if packet::is_udp(&ctx) {
+        tftp::on_ingress(&ctx)
+    } else {
+        request::on_ingress::<false>(&ctx)
+    };
     PASS
 }
 
 /// The same without `bpf_loop`.
 #[cgroup_skb]
 fn egress_plain(ctx: SkBuffContext) -> i32 {
-    let _ = response::on_egress::<false>(&ctx);
+    let _ = if packet::is_udp(&ctx) {
+        tftp::on_egress(&ctx)
+    } else {
+        response::on_egress::<false>(&ctx)
+    };
     PASS
 }
 

@@ -10,10 +10,12 @@ use observer_common::{
 };
 
 const TCP: u8 = 6;
+const UDP: u8 = 17;
 const HOP_BY_HOP: u8 = 0;
 const V4_HEADER: usize = 20;
 const V6_HEADER: usize = 40;
 const TCP_HEADER: usize = 20;
+const UDP_HEADER: usize = 8;
 const SYN: u8 = 2;
 const ACK: u8 = 16;
 
@@ -79,6 +81,77 @@ pub(crate) fn segment(ctx: &SkBuffContext) -> Option<Segment> {
         tcp_at,
         v4,
     })
+}
+
+/// A UDP datagram that is large enough for TFTP.
+pub(crate) struct Datagram {
+    /// The first and the second word of its payload.
+    pub(crate) words: [u16; 2],
+    pub(crate) source_port: u16,
+    pub(crate) destination_port: u16,
+    pub(crate) payload_at: u32,
+    pub(crate) payload_len: u32,
+    v4: bool,
+}
+
+/// True if the packet is UDP over IPv4 or IPv6, as far as the IP header says.
+#[inline(always)]
+pub(crate) fn is_udp(ctx: &SkBuffContext) -> bool {
+    let Some(ip) = header::<V4_HEADER>(ctx, 0) else {
+        return false;
+    };
+    match ip[0] >> 4 {
+        4 => ip[9] == UDP,
+        6 => ip[6] == UDP,
+        _ => false,
+    }
+}
+
+/// Reads a datagram, whole as it is here; `None` if it has fewer than four bytes.
+#[inline(always)]
+pub(crate) fn datagram(ctx: &SkBuffContext) -> Option<Datagram> {
+    let ip: &[u8; V4_HEADER] = header(ctx, 0)?;
+    let v4 = ip[0] >> 4 == 4;
+    let udp_at = if v4 {
+        usize::from(ip[0] & 0xf) * 4
+    } else {
+        V6_HEADER
+    };
+    let udp: &[u8; UDP_HEADER + 4] = header(ctx, udp_at)?;
+    let pair = |at: usize| u16::from_be_bytes([udp[at], udp[at + 1]]);
+    let payload_at = (udp_at + UDP_HEADER) as u32;
+    Some(Datagram {
+        words: [pair(8), pair(10)],
+        source_port: pair(0),
+        destination_port: pair(2),
+        payload_at,
+        payload_len: ctx.len().saturating_sub(payload_at),
+        v4,
+    })
+}
+
+/// Reads the client's address into `out`, which is all zeros.
+#[inline(always)]
+pub(crate) fn client(
+    ctx: &SkBuffContext,
+    datagram: &Datagram,
+    server: Server,
+    out: &mut [u8; 16],
+) -> Option<()> {
+    if datagram.v4 {
+        let at = match server {
+            Server::Source => 16,
+            Server::Destination => 12,
+        };
+        map_v4(header(ctx, 0)?, at, out);
+    } else {
+        let at = match server {
+            Server::Source => 24,
+            Server::Destination => 8,
+        };
+        copy(header(ctx, 0)?, at, out);
+    }
+    Some(())
 }
 
 /// Reads both ends into `out`, which is all zeros: only where a connection is first met.

@@ -11,6 +11,10 @@ static LEARN_PORTS: Global<u8> = Global::new(0);
 #[unsafe(no_mangle)]
 static IGNORE_LOCAL: Global<u8> = Global::new(0);
 
+/// 1 when packet programs may ask for a socket's network namespace (`bpf_get_netns_cookie`).
+#[unsafe(no_mangle)]
+static NETNS_COOKIES: Global<u8> = Global::new(0);
+
 /// Bytes of the event ring.
 #[unsafe(no_mangle)]
 static RING_BYTES: Global<u32> = Global::new(0);
@@ -45,6 +49,12 @@ pub(crate) fn tcp_event_has_family() -> bool {
 #[inline(always)]
 pub(crate) fn ignore_local() -> bool {
     IGNORE_LOCAL.load() == 1
+}
+
+/// True when packet programs may ask for a socket's network namespace.
+#[inline(always)]
+pub(crate) fn netns_cookies() -> bool {
+    NETNS_COOKIES.load() == 1
 }
 
 /// How many bytes the event ring has.

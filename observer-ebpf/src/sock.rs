@@ -2,9 +2,13 @@
 
 use aya_ebpf::{
     bindings::bpf_sock,
-    helpers::generated::{bpf_get_socket_cookie, bpf_sk_fullsock, bpf_tcp_sock},
+    helpers::generated::{
+        bpf_get_netns_cookie, bpf_get_socket_cookie, bpf_sk_fullsock, bpf_tcp_sock,
+    },
     programs::SkBuffContext,
 };
+
+use crate::settings;
 
 /// `TCP_CLOSE` (include/net/tcp_states.h).
 pub(crate) const CLOSE: u32 = 7;
@@ -84,4 +88,14 @@ pub(crate) struct Received {
 pub(crate) fn cookie(ctx: &SkBuffContext) -> u64 {
     // SAFETY: the context is the program's own argument.
     unsafe { bpf_get_socket_cookie(ctx.skb.skb.cast()) }
+}
+
+/// The cookie of the network namespace of the packet's socket; 0 where the kernel does not say.
+#[inline(always)]
+pub(crate) fn netns(ctx: &SkBuffContext) -> u64 {
+    if !settings::netns_cookies() {
+        return 0;
+    }
+    // SAFETY: the context is the program's own argument.
+    unsafe { bpf_get_netns_cookie(ctx.skb.skb.cast()) }
 }

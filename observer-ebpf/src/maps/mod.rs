@@ -7,3 +7,4 @@ pub(crate) mod pipes;
 pub(crate) mod ports;
 pub(crate) mod ring;
 pub(crate) mod stats;
+pub(crate) mod transfers;

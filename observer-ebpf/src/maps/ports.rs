@@ -3,7 +3,7 @@
 use aya_ebpf::{macros::map, maps::Array};
 use observer_common::{
     notice,
-    port::{EARLY, HTTP, IGNORED, LOCAL, OVERFLOWED},
+    port::{EARLY, HTTP, IGNORED, LOCAL, OVERFLOWED, TFTP},
 };
 
 use super::notices;
@@ -17,6 +17,14 @@ pub(crate) fn watched(port: u16) -> bool {
     PORTS
         .get(u32::from(port))
         .is_some_and(|flags| flags & HTTP != 0)
+}
+
+/// True if TFTP requests arrive at this port.
+#[inline(always)]
+pub(crate) fn takes_tftp(port: u16) -> bool {
+    PORTS
+        .get(u32::from(port))
+        .is_some_and(|flags| flags & TFTP != 0)
 }
 
 /// True if data ever came here before its socket.

@@ -17,7 +17,11 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use aya::{Ebpf, EbpfLoader};
+use aya::{
+    Ebpf, EbpfLoader,
+    programs::ProgramType,
+    sys::{BpfHelper, is_helper_supported},
+};
 use aya_log::EbpfLogger;
 use observer_common::{
     conn::{Conn, PROTOCOL_OTHER},
@@ -103,6 +107,8 @@ impl Kernel {
         loader.override_global("LEARN_PORTS", &learn_ports, true);
         let ignore_local = u8::from(settings.ignore_local);
         loader.override_global("IGNORE_LOCAL", &ignore_local, true);
+        let netns_cookies = u8::from(netns_cookies());
+        loader.override_global("NETNS_COOKIES", &netns_cookies, true);
         loader.override_global("RING_BYTES", &settings.ring_bytes, true);
         loader.map_max_entries("EVENTS", settings.ring_bytes);
         loader.map_max_entries("CONNS", settings.max_connections);
@@ -227,6 +233,12 @@ impl Kernel {
         // SAFETY: an owned descriptor is open, and the same, for as long as it lives.
         Ok(unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) }?)
     }
+}
+
+/// True if packet programs may ask for a socket's network namespace (6.15).
+fn netns_cookies() -> bool {
+    is_helper_supported(ProgramType::CgroupSkb, BpfHelper::BPF_FUNC_get_netns_cookie)
+        .unwrap_or(false)
 }
 
 fn set_ports(maps: &mut Maps, settings: &Settings) -> Result<()> {
