@@ -184,7 +184,7 @@ pub const fn blocks(packed: u64) -> u64 {
 const fn wire(packed: u64) -> u16 {
     let count = blocks(packed);
     if packed & SKIPS_ZERO != 0 && count != 0 {
-        ((count - 1) % 0xffff + 1) as u16
+        (((count - 1) % 0xffff + 1) & 0xffff) as u16
     } else {
         (count & 0xffff) as u16
     }
@@ -224,11 +224,7 @@ impl Side {
     #[inline(always)]
     fn heard(&mut self, at_ns: u64) {
         let gap_ms = at_ns.saturating_sub(self.last_ns) / 1_000_000;
-        let gap_ms = if gap_ms > 0xffff {
-            0xffff
-        } else {
-            gap_ms as u16
-        };
+        let gap_ms = u16::try_from(gap_ms).unwrap_or(u16::MAX);
         if gap_ms > self.gap_ms {
             self.gap_ms = gap_ms;
         }
@@ -309,6 +305,12 @@ impl Side {
 }
 
 impl Seen {
+    /// Of one that nobody writes.
+    pub fn of(side: &Side) -> Self {
+        // SAFETY: a live value.
+        unsafe { Self::read(side) }
+    }
+
     /// Reads it.
     ///
     /// # Safety
@@ -494,26 +496,21 @@ mod tests {
             }
         }
 
-        fn seen(side: &Side) -> Seen {
-            // SAFETY: a live value.
-            unsafe { Seen::read(side) }
-        }
-
         fn asks(&mut self, opcode: u16, request: u64) -> Tells {
             let packet = self.packet(69, opcode, 0, 0);
-            let server = Self::seen(&self.state.server.side);
+            let server = Seen::of(&self.state.server.side);
             self.state.client.on_request(&server, &packet, request)
         }
 
         fn says(&mut self, port: u16, opcode: u16, number: u16, len: u32) -> Tells {
             let packet = self.packet(port, opcode, number, len);
-            let server = Self::seen(&self.state.server.side);
+            let server = Seen::of(&self.state.server.side);
             self.state.client.on_packet(&server, &packet)
         }
 
         fn answers(&mut self, port: u16, opcode: u16, number: u16, len: u32) -> Tells {
             let packet = self.packet(port, opcode, number, len);
-            let client = Self::seen(&self.state.client.side);
+            let client = Seen::of(&self.state.client.side);
             self.state.server.on_packet(&client, &packet)
         }
 
@@ -534,7 +531,7 @@ mod tests {
     }
 
     fn to_one(block: u64) -> u16 {
-        ((block - 1) % 0xffff + 1) as u16
+        (((block - 1) % 0xffff + 1) & 0xffff) as u16
     }
 
     #[test]

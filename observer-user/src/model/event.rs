@@ -19,11 +19,19 @@ pub enum Kind {
     Closed,
     /// Part of a request's head that overtook its first bytes.
     RequestAhead,
+    /// A TFTP request that begins a transfer.
+    TftpRequest,
+    /// The server's first packet of a TFTP transfer.
+    TftpAnswer,
+    /// What may be a TFTP transfer's last block was acknowledged.
+    TftpAcknowledged,
+    /// One side of a TFTP transfer gave up.
+    TftpError,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 11] = [
         Self::Request,
         Self::RequestMore,
         Self::Response,
@@ -31,6 +39,10 @@ impl Kind {
         Self::Adopted,
         Self::Closed,
         Self::RequestAhead,
+        Self::TftpRequest,
+        Self::TftpAnswer,
+        Self::TftpAcknowledged,
+        Self::TftpError,
     ];
 
     /// Its number on the wire.
@@ -43,6 +55,10 @@ impl Kind {
             Self::Adopted => wire::ADOPTED,
             Self::Closed => wire::CLOSED,
             Self::RequestAhead => wire::REQUEST_AHEAD,
+            Self::TftpRequest => wire::TFTP_REQUEST,
+            Self::TftpAnswer => wire::TFTP_ANSWER,
+            Self::TftpAcknowledged => wire::TFTP_ACKNOWLEDGED,
+            Self::TftpError => wire::TFTP_ERROR,
         }
     }
 
@@ -56,7 +72,21 @@ impl Kind {
             Self::Adopted => "adopted",
             Self::Closed => "closed",
             Self::RequestAhead => "request_ahead",
+            Self::TftpRequest => "tftp_request",
+            Self::TftpAnswer => "tftp_answer",
+            Self::TftpAcknowledged => "tftp_acknowledged",
+            Self::TftpError => "tftp_error",
         }
+    }
+
+    /// The kind with this number on the wire.
+    pub fn of(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.number() == number)
+    }
+
+    /// True for those of TFTP, which have a ring of their own.
+    pub fn is_tftp(self) -> bool {
+        self.number() >= wire::TFTP_REQUEST
     }
 }
 
@@ -75,9 +105,7 @@ impl<'a> Event<'a> {
     /// Reads a ring record; `None` if it is none of ours.
     pub fn decode(record: &'a [u8]) -> Option<Self> {
         let (header, data) = Header::split(record)?;
-        let kind = Kind::ALL
-            .into_iter()
-            .find(|kind| kind.number() == header.kind)?;
+        let kind = Kind::of(header.kind).filter(|kind| !kind.is_tftp())?;
         Some(Self { kind, header, data })
     }
 }
@@ -88,7 +116,7 @@ mod tests {
 
     #[test]
     fn an_unknown_kind_is_none_of_ours() {
-        for kind in [0, wire::REQUEST_AHEAD + 1, u8::MAX] {
+        for kind in [0, wire::TFTP_REQUEST, wire::KINDS, u8::MAX] {
             let header = Header {
                 kind,
                 ..Header::default()

@@ -11,5 +11,6 @@ pub mod in_flight;
 pub mod loss;
 pub mod protocol;
 pub mod table;
+pub mod tftp;
 pub mod track;
 pub mod unread;

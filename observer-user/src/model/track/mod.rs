@@ -61,6 +61,21 @@ pub struct Live {
 }
 
 impl Live {
+    /// Another one is in flight at an endpoint, since then.
+    pub(super) fn begin(&mut self, endpoint: usize, since_ns: u64, waits: bool) {
+        for (counts, by) in [
+            (&mut self.in_flight, 1),
+            (&mut self.waiting, u64::from(waits)),
+        ] {
+            if let Some(count) = counts.get_mut(endpoint) {
+                *count += by;
+            }
+        }
+        if let Some(sum) = self.since_ns.get_mut(endpoint) {
+            *sum += u128::from(since_ns);
+        }
+    }
+
     fn add(&mut self, exchange: &Exchange) {
         let Some(endpoint) = exchange.endpoint().map(Endpoint::index) else {
             self.heads_incomplete += u64::from(exchange.is_incomplete());
@@ -131,6 +146,8 @@ impl Tracker {
             }
             Kind::Adopted => self.on_adopted(cookie, conn.tuple, event.header.at_ns),
             Kind::Closed => self.on_closed(cookie, conn, event.header.at_ns, facts),
+            // Of another ring.
+            Kind::TftpRequest | Kind::TftpAnswer | Kind::TftpAcknowledged | Kind::TftpError => {}
         }
     }
 
