@@ -46,3 +46,6 @@ pub const TRANSFERS: u32 = 32_768;
 pub const TRANSFER_RING_BYTES: u32 = 1 << 20;
 /// Bytes of a request or an answer handed over at most (RFC 2347: 512).
 pub const TFTP_CAPTURED: usize = 512;
+/// How long the entry of a transfer that is over, or of a client that fell silent, is kept, in
+/// nanoseconds: servers send a last block again for two minutes (dnsmasq).
+pub const TRANSFER_OVER_NS: u64 = 130_000_000_000;

@@ -71,7 +71,7 @@ pub struct RunArgs {
     /// twice, at the proxy and at the server behind it.
     #[arg(long, value_enum, default_value_t = LocalClients::Count)]
     pub local_clients: LocalClients,
-    /// UDP port where TFTP requests arrive; may be given more than once. Not decoded yet.
+    /// UDP port where TFTP requests arrive; may be given more than once. Servers answer from any port.
     #[arg(long = "tftp-port", value_name = "N", default_values_t = [69], value_parser = clap::value_parser!(u16).range(1..))]
     pub tftp_ports: Vec<u16>,
     /// Connections to watched ports observed at one time; about 250 bytes of kernel memory each.

@@ -23,7 +23,7 @@ use crate::{
     http,
     kernel::{self, Kernel, Settings},
     metrics::Metrics,
-    model::track::Tracker,
+    model::{tftp::Transfers, track::Tracker},
     observer::Observer,
     watched::{Reason, Watched},
 };
@@ -69,8 +69,9 @@ pub async fn run(config: Config) -> Result<()> {
         stopped,
     ));
 
+    let transfers = Transfers::new(Arc::clone(&config.classifier));
     let tracker = Tracker::new(config.classifier).bounded(config.max_connections);
-    let observer = Observer::new(kernel, tracker, metrics, watched, health, errors);
+    let observer = Observer::new(kernel, tracker, transfers, metrics, watched, health, errors);
     let observed = tokio::spawn(observer.run(ring, asked, stop))
         .await
         .context("the observer task panicked")?;

@@ -32,6 +32,7 @@ use crate::{
         loss::Loss,
         protocol::Protocol,
         table::Table,
+        tftp::{self, Transfers},
         track::{Live, Tracker},
         unread::Unread,
     },
@@ -52,7 +53,9 @@ const COUNTING: u32 = 100;
 pub struct Observer {
     kernel: Kernel,
     tracker: Tracker,
+    transfers: Transfers,
     in_flight: InFlight,
+    transfers_in_flight: InFlight,
     tally: Tally,
     ledger: Ledger,
     watched: Watched,
@@ -66,6 +69,7 @@ impl Observer {
     pub fn new(
         kernel: Kernel,
         tracker: Tracker,
+        transfers: Transfers,
         metrics: Metrics,
         watched: Watched,
         health: Arc<Health>,
@@ -77,7 +81,9 @@ impl Observer {
         Self {
             kernel,
             tracker,
+            transfers,
             in_flight: InFlight::new(monotonic_ns()),
+            transfers_in_flight: InFlight::new(monotonic_ns()),
             tally: Tally::default(),
             ledger: Ledger::new(metrics, Arc::clone(&errors)),
             watched,
@@ -152,11 +158,28 @@ impl Observer {
             }
             None => tally.facts.push(Fact::Unread(Unread::Event)),
         });
+        self.drain_transfers();
         self.follow(false);
         self.tally.drains.push(begun.elapsed());
         self.tally.last_drain = Some(unix());
         self.record();
         self.health.drained();
+    }
+
+    fn drain_transfers(&mut self) {
+        let Self {
+            kernel,
+            transfers,
+            tally,
+            ..
+        } = self;
+        kernel.drain_transfers(|record| match tftp::Event::decode(record) {
+            Some(event) => {
+                tally.event(event.kind);
+                transfers.on_event(&event, &mut tally.transfers);
+            }
+            None => tally.facts.push(Fact::Unread(Unread::Event)),
+        });
     }
 
     /// Looks at all responses under way, right behind a drain, and at what the kernel side counts
@@ -169,12 +192,27 @@ impl Observer {
             self.tracker
                 .sweep(monotonic_ns(), &gone, &mut self.tally.facts);
         }
+        self.look_at_transfers();
         self.record();
         self.report();
         if self.watched.has_room() {
             self.watched.on_notices(&self.kernel.notices());
         }
         self.kernel.flush_diagnostics();
+    }
+
+    /// Right behind a drain: an entry that is gone is told of.
+    fn look_at_transfers(&mut self) {
+        let now = monotonic_ns();
+        let (mut gone, facts) = (HashSet::new(), &mut self.tally.transfers);
+        for peer in self.transfers.due(now) {
+            if let Some(entry) = self.kernel.transfer(&peer) {
+                self.transfers.on_entry(&peer, &entry, now, facts);
+            } else {
+                gone.insert(peer);
+            }
+        }
+        self.transfers.forget(&gone, now, facts);
     }
 
     /// Sets what is not told by facts.
@@ -186,6 +224,10 @@ impl Observer {
         self.in_flight.advance(&live, monotonic_ns());
         metrics.http.set_live(&live);
         metrics.http.set_in_flight(&self.in_flight);
+        let live = self.transfers.live();
+        self.transfers_in_flight.advance(&live, monotonic_ns());
+        metrics.tftp.set_live(&live);
+        metrics.tftp.set_in_flight(&self.transfers_in_flight);
         for (counter, loss) in [
             (Counter::TableFull, Loss::TableFull),
             (Counter::PendingOverflow, Loss::PendingOverflow),
@@ -238,6 +280,9 @@ impl Observer {
         self.tracker.sweep(now, &gone, &mut self.tally.facts);
         self.kernel
             .sweep(now, |cookie| self.tracker.is_busy(cookie));
+        self.transfers.sweep(now);
+        self.kernel
+            .sweep_transfers(now, |peer| self.transfers.is_busy(peer));
         self.record();
     }
 
@@ -265,9 +310,16 @@ impl Observer {
         for fact in &self.tally.facts {
             self.in_flight.on_fact(fact, now);
         }
+        for fact in &self.tally.transfers {
+            self.transfers_in_flight.on_transfer(fact);
+        }
         metrics.record(&mut self.tally);
         if self.in_flight.is_full() {
             self.in_flight.advance(&self.tracker.live(), now);
+        }
+        if self.transfers_in_flight.is_full() {
+            let live = self.transfers.live();
+            self.transfers_in_flight.advance(&live, now);
         }
     }
 }

@@ -9,6 +9,7 @@ use observer_common::{
     conn::{Conn, Tuple},
     notice,
     pipe::Pipe,
+    tftp::{Peer, Transfer},
 };
 
 /// A wire type as a map's key or value.
@@ -24,6 +25,8 @@ pub(super) struct Maps {
     conns: HashMap<MapData, u64, Wire<Conn>>,
     pipes: HashMap<MapData, u64, Wire<Pipe>>,
     pending: HashMap<MapData, Wire<Tuple>, Wire<Conn>>,
+    transfers: HashMap<MapData, Wire<Peer>, Wire<Transfer>>,
+    pub(super) transfer_events: RingBuf<MapData>,
     ports: Array<MapData, u8>,
     notices: Queue<MapData, u32>,
     stats: PerCpuArray<MapData, u64>,
@@ -41,6 +44,10 @@ impl Maps {
             conns: map("CONNS")?.try_into().context("map CONNS")?,
             pipes: map("PIPES")?.try_into().context("map PIPES")?,
             pending: map("PENDING")?.try_into().context("map PENDING")?,
+            transfers: map("TRANSFERS")?.try_into().context("map TRANSFERS")?,
+            transfer_events: map("TRANSFER_EVENTS")?
+                .try_into()
+                .context("map TRANSFER_EVENTS")?,
             notices: map("NOTICES")?.try_into().context("map NOTICES")?,
             ports: map("PORTS")?.try_into().context("map PORTS")?,
             stats: map("STATS")?.try_into().context("map STATS")?,
@@ -80,13 +87,34 @@ impl Maps {
         }
     }
 
-    /// How many entries connections, early data and pipes have. While entries go the kernel may
-    /// begin anew: no more are counted than there can be.
-    pub(super) fn entries(&self, [conns, pending, pipes]: [usize; 3]) -> [usize; 3] {
+    pub(super) fn transfer(&self, peer: &Peer) -> Option<Transfer> {
+        self.transfers
+            .get(&Wire(*peer), 0)
+            .ok()
+            .map(|value| value.0)
+    }
+
+    /// Forgets the transfers that are stale.
+    pub(super) fn sweep_transfers(&mut self, stale: impl Fn(&Peer, &Transfer) -> bool) {
+        let entries = self.transfers.iter().flatten();
+        let stale: Vec<_> = entries
+            .filter(|(peer, transfer)| stale(&peer.0, &transfer.0))
+            .map(|(peer, _)| peer)
+            .collect();
+        for peer in stale {
+            // Absent is what was wanted.
+            let _ = self.transfers.remove(&peer);
+        }
+    }
+
+    /// How many entries connections, early data, pipes and transfers have. While entries go the
+    /// kernel may begin anew: no more are counted than there can be.
+    pub(super) fn entries(&self, [conns, pending, pipes, transfers]: [usize; 4]) -> [usize; 4] {
         [
             self.conns.keys().take(conns).count(),
             self.pending.keys().take(pending).count(),
             self.pipes.keys().take(pipes).count(),
+            self.transfers.keys().take(transfers).count(),
         ]
     }
 

@@ -19,17 +19,22 @@ use std::{
 use anyhow::{Context as _, Result};
 use aya::{
     Ebpf, EbpfLoader,
+    maps::{MapData, RingBuf},
     programs::ProgramType,
     sys::{BpfHelper, is_helper_supported},
 };
 use aya_log::EbpfLogger;
 use observer_common::{
     conn::{Conn, PROTOCOL_OTHER},
-    event::Header,
-    limits::{CLOSED_NS, CONNS, EARLY_DATA_NS, IDLE_NS, PENDING, PIPES, RING_BYTES},
+    event::{Header, TransferHeader},
+    limits::{
+        CLOSED_NS, CONNS, EARLY_DATA_NS, IDLE_NS, PENDING, PIPES, RING_BYTES, TRANSFER_OVER_NS,
+        TRANSFER_RING_BYTES, TRANSFERS,
+    },
     loss::{self, Counter},
     notice, port,
     stats::protocol_slot,
+    tftp::{Peer, Transfer},
 };
 use tokio::io::{Interest, unix::AsyncFd};
 
@@ -139,13 +144,14 @@ impl Kernel {
 
     /// Takes the events that are in the ring, oldest first. Bounded, for the ring may fill as
     /// fast as it is drained.
-    pub fn drain(&mut self, mut take: impl FnMut(&[u8])) {
-        for _ in 0..self.drain_max {
-            let Some(record) = self.maps.events.next() else {
-                break;
-            };
-            take(&record);
-        }
+    pub fn drain(&mut self, take: impl FnMut(&[u8])) {
+        drain(&mut self.maps.events, self.drain_max, take);
+    }
+
+    /// The same of TFTP transfers.
+    pub fn drain_transfers(&mut self, take: impl FnMut(&[u8])) {
+        const MAX: usize = TRANSFER_RING_BYTES as usize / size_of::<TransferHeader>();
+        drain(&mut self.maps.transfer_events, MAX, take);
     }
 
     /// Takes what was told of ports, oldest first.
@@ -161,6 +167,22 @@ impl Kernel {
     /// The kernel's entry of a live connection.
     pub fn conn(&self, cookie: u64) -> Option<Conn> {
         self.maps.conn(cookie)
+    }
+
+    /// The kernel's entry of a TFTP client.
+    pub fn transfer(&self, peer: &Peer) -> Option<Transfer> {
+        self.maps.transfer(peer)
+    }
+
+    /// Forgets transfers that are silent, except those that are `busy`.
+    pub fn sweep_transfers(&mut self, now_ns: u64, busy: impl Fn(&Peer) -> bool) {
+        let age = |transfer: &Transfer| {
+            let (client, server) = (&transfer.client, &transfer.server);
+            let last_ns = client.side.last_ns.max(server.side.last_ns);
+            now_ns.saturating_sub(last_ns.max(client.request_ns))
+        };
+        self.maps
+            .sweep_transfers(|peer, transfer| age(transfer) >= TRANSFER_OVER_NS && !busy(peer));
     }
 
     /// Forgets what nothing more will be heard of: early data that no socket claimed, and
@@ -213,10 +235,11 @@ impl Kernel {
     }
 
     /// The entries and the limit of each table. It takes as long as there are entries: 0.4 µs each.
-    pub fn tables(&self) -> [(Table, usize, usize); 3] {
-        let limits = [self.max_connections, PENDING, PIPES].map(|limit| limit as usize);
+    pub fn tables(&self) -> [(Table, usize, usize); 4] {
+        let limits = [self.max_connections, PENDING, PIPES, TRANSFERS];
+        let limits = limits.map(|limit| limit as usize);
         let entries = self.maps.entries(limits);
-        let tables = [Table::Conns, Table::Pending, Table::Pipes];
+        let tables = [Table::Conns, Table::Pending, Table::Pipes, Table::Transfers];
         std::array::from_fn(|at| (tables[at], entries[at], limits[at]))
     }
 
@@ -232,6 +255,15 @@ impl Kernel {
         let ring = self.maps.events.as_fd().try_clone_to_owned()?;
         // SAFETY: an owned descriptor is open, and the same, for as long as it lives.
         Ok(unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) }?)
+    }
+}
+
+fn drain(ring: &mut RingBuf<MapData>, max: usize, mut take: impl FnMut(&[u8])) {
+    for _ in 0..max {
+        let Some(record) = ring.next() else {
+            break;
+        };
+        take(&record);
     }
 }
 

@@ -1,16 +1,14 @@
 //! Requests in flight, ended, and how long they took.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, atomic::AtomicU64},
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use prometheus_client::metrics::{counter::Counter, gauge::Gauge, histogram::Histogram};
 
 use super::{
     catalog::{Catalog, Declaration},
+    concurrency::{Concurrency, ConcurrencyFamilies},
     family::Family,
+    seconds, whole,
 };
 use crate::model::{
     fact::{Asked, Fact, Outcome, Phases, Side},
@@ -55,7 +53,6 @@ const OVERFLOW: Pair = (Method::Other, None);
 const PHASES: usize = 5;
 
 type Pair = (Method, Option<Status>);
-type Seconds = Counter<f64, AtomicU64>;
 
 /// The HTTP families, and their handles: a label set is looked up once.
 pub struct HttpMetrics {
@@ -68,10 +65,7 @@ pub struct HttpMetrics {
 
 struct EndpointMetrics {
     name: Arc<str>,
-    in_flight: Gauge,
-    in_flight_peak: Gauge,
-    in_flight_seconds: Seconds,
-    waiting: Gauge,
+    concurrency: Concurrency,
     streams: Gauge,
     duration: Histogram,
     phases: PhaseMetrics,
@@ -91,10 +85,7 @@ struct PhaseMetrics {
 
 /// The families by which handles are made.
 struct Families {
-    in_flight: Family<Gauge, 1>,
-    in_flight_peak: Family<Gauge, 1>,
-    in_flight_seconds: Family<Seconds, 1>,
-    waiting: Family<Gauge, 1>,
+    concurrency: ConcurrencyFamilies,
     streams: Family<Gauge, 1>,
     duration: Family<Histogram, 1>,
     phases: Family<Histogram, 2>,
@@ -117,25 +108,33 @@ impl Families {
             labels: ["endpoint", label],
             sets: endpoints * values,
         };
+        let concurrency = ConcurrencyFamilies::declare(
+            catalog,
+            endpoints,
+            [
+                (
+                    "requests_in_flight",
+                    "Requests whose request line arrived and whose last response byte is not sent \
+                     yet",
+                ),
+                (
+                    "requests_in_flight_peak",
+                    "The most requests in flight at one time in the last 60 s; peaks of several \
+                     endpoints are of different instants: never sum them",
+                ),
+                (
+                    "requests_in_flight_seconds",
+                    "Time that requests were in flight, each its own, up to the instant of the \
+                     scrape; its rate is the mean concurrency",
+                ),
+                (
+                    "requests_waiting",
+                    "Requests in flight that no server process has taken from their socket",
+                ),
+            ],
+        );
         Self {
-            in_flight: catalog.gauge(by_endpoint(
-                "requests_in_flight",
-                "Requests whose request line arrived and whose last response byte is not sent yet",
-            )),
-            in_flight_peak: catalog.gauge(by_endpoint(
-                "requests_in_flight_peak",
-                "The most requests in flight at one time in the last 60 s; peaks of several \
-                 endpoints are of different instants: never sum them",
-            )),
-            in_flight_seconds: catalog.seconds(by_endpoint(
-                "requests_in_flight_seconds",
-                "Time that requests were in flight, each its own, up to the instant of the \
-                 scrape; its rate is the mean concurrency",
-            )),
-            waiting: catalog.gauge(by_endpoint(
-                "requests_waiting",
-                "Requests in flight that no server process has taken from their socket",
-            )),
+            concurrency,
             streams: catalog.gauge(by_endpoint(
                 "streams_in_flight",
                 "Server-sent events and upgraded connections; they leave the requests in flight at \
@@ -188,10 +187,7 @@ impl Families {
         };
         EndpointMetrics {
             name: Arc::clone(name),
-            in_flight: self.in_flight.with([endpoint()]),
-            in_flight_peak: self.in_flight_peak.with([endpoint()]),
-            in_flight_seconds: self.in_flight_seconds.with([endpoint()]),
-            waiting: self.waiting.with([endpoint()]),
+            concurrency: self.concurrency.of(name),
             streams: self.streams.with([endpoint()]),
             duration: self.duration.with([endpoint()]),
             phases: PhaseMetrics {
@@ -316,13 +312,9 @@ impl HttpMetrics {
     /// Sets the gauges to what the live table says.
     pub fn set_live(&self, live: &Live) {
         for (index, metrics) in self.endpoints.iter().enumerate() {
-            for (gauge, counts) in [
-                (&metrics.in_flight, &live.in_flight),
-                (&metrics.waiting, &live.waiting),
-                (&metrics.streams, &live.streams),
-            ] {
-                gauge.set(whole(counts.get(index).copied().unwrap_or(0)));
-            }
+            metrics.concurrency.set_live(live, index);
+            let streams = live.streams.get(index).copied();
+            metrics.streams.set(whole(streams.unwrap_or(0)));
         }
         self.heads_incomplete.set(whole(live.heads_incomplete));
     }
@@ -330,10 +322,7 @@ impl HttpMetrics {
     /// Sets what concurrency was when it was last advanced.
     pub fn set_in_flight(&self, in_flight: &InFlight) {
         for (index, metrics) in self.endpoints.iter().enumerate() {
-            metrics.in_flight_peak.set(whole(in_flight.peak(index)));
-            let total = in_flight.total_ns(index) as f64 / 1e9;
-            let told = metrics.in_flight_seconds.get();
-            metrics.in_flight_seconds.inc_by((total - told).max(0.0));
+            metrics.concurrency.set_history(in_flight, index);
         }
     }
 
@@ -391,12 +380,4 @@ impl EndpointMetrics {
             ])
         })
     }
-}
-
-fn seconds(ns: u64) -> f64 {
-    Duration::from_nanos(ns).as_secs_f64()
-}
-
-fn whole(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }

@@ -5,6 +5,7 @@
 //! an exposition is of one instant.
 
 mod catalog;
+mod concurrency;
 mod exposition;
 mod family;
 mod http;
@@ -13,8 +14,9 @@ mod process;
 mod reference;
 mod tally;
 mod text;
+mod tftp;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use prometheus_client::{metrics::gauge::Gauge, registry::Registry};
 
@@ -27,13 +29,16 @@ pub use self::{
     process::ProcessMetrics,
     reference::reference,
     tally::{Tally, Task},
+    tftp::TftpMetrics,
 };
-use crate::model::fact::Fact;
+use crate::model::{fact::Fact, tftp::Fact as TransferFact};
 
 /// Every family, by subsystem.
 pub struct Metrics {
     /// HTTP requests.
     pub http: HttpMetrics,
+    /// TFTP transfers.
+    pub tftp: TftpMetrics,
     /// The observer itself.
     pub observer: ObserverMetrics,
     /// Its process.
@@ -50,6 +55,7 @@ impl Metrics {
     pub fn new(endpoints: &[Arc<str>]) -> Self {
         let mut catalog = Catalog::default();
         let http = HttpMetrics::declare(&mut catalog, endpoints);
+        let tftp = TftpMetrics::declare(&mut catalog, endpoints);
         let observer = ObserverMetrics::declare(&mut catalog);
         let process = ProcessMetrics::declare(&mut catalog);
         let mut alone = |name, help| {
@@ -69,6 +75,7 @@ impl Metrics {
         let (registry, declared) = catalog.finish();
         let metrics = Self {
             http,
+            tftp,
             observer,
             process,
             registry,
@@ -95,6 +102,12 @@ impl Metrics {
         self.observer.record(tally);
         for fact in &tally.facts {
             self.record_fact(fact);
+        }
+        for fact in &tally.transfers {
+            if let TransferFact::Dropped { loss, .. } = fact {
+                self.observer.lost(*loss, 1);
+            }
+            self.tftp.record(fact);
         }
         tally.clear();
     }
@@ -125,6 +138,14 @@ impl Metrics {
         }
         self.http.record(fact);
     }
+}
+
+fn seconds(ns: u64) -> f64 {
+    Duration::from_nanos(ns).as_secs_f64()
+}
+
+fn whole(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 fn count(series: usize) -> i64 {

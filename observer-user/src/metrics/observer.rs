@@ -196,12 +196,16 @@ impl ObserverMetrics {
         raise(&self.errors, &failure, total);
     }
 
-    /// The kernel side's own total of events of a kind that found the ring full. With its REQUEST a
-    /// request is lost; one that lost another event ends, or is swept.
+    /// The kernel side's own total of events of a kind that found the ring full. With its first
+    /// event a request is lost; one that lost another ends, or is swept.
     pub fn ring_full(&mut self, kind: Kind, total: u64) {
-        raise(&self.ring_full, &kind, total);
-        if kind == Kind::Request {
-            self.kernel_lost(Loss::RingFull, total);
+        let Some(counter) = self.ring_full.get(&kind) else {
+            return;
+        };
+        let new = total.saturating_sub(counter.get());
+        counter.inc_by(new);
+        if matches!(kind, Kind::Request | Kind::TftpRequest) {
+            self.lost(Loss::RingFull, new);
         }
     }
 

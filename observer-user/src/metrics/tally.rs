@@ -2,7 +2,7 @@
 
 use std::{iter::zip, time::Duration};
 
-use crate::model::{event::Kind, fact::Fact};
+use crate::model::{event::Kind, fact::Fact, tftp};
 
 /// Work that is done again and again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,6 +34,8 @@ impl Task {
 pub struct Tally {
     /// Facts, in the order they were found.
     pub facts: Vec<Fact>,
+    /// The same of transfers.
+    pub transfers: Vec<tftp::Fact>,
     /// How long drains took.
     pub drains: Vec<Duration>,
     /// When the last one was, since 1970.
@@ -69,12 +71,14 @@ impl Tally {
     pub(super) fn clear(&mut self) {
         let Self {
             facts,
+            transfers,
             drains,
             last_drain,
             events,
             skipped,
         } = self;
         facts.clear();
+        transfers.clear();
         drains.clear();
         *last_drain = None;
         *events = Default::default();

@@ -2,7 +2,7 @@
 
 use std::{env, fs, time::Duration};
 
-use observer_common::conn::Tuple;
+use observer_common::{conn::Tuple, tftp::Peer};
 
 use super::*;
 use crate::{
@@ -18,6 +18,7 @@ use crate::{
         loss::Loss,
         protocol::Protocol,
         table::Table,
+        tftp,
         track::Live,
         unread::Unread,
     },
@@ -335,6 +336,11 @@ fn one_of_each(metrics: &mut Metrics, class: Class) {
     for fact in &tally.facts {
         in_flight.on_fact(fact, 40_000_000);
     }
+    let mut transfers_in_flight = InFlight::new(0);
+    tally.transfers = one_of_each_transfer(class);
+    for fact in &tally.transfers {
+        transfers_in_flight.on_transfer(fact);
+    }
     metrics.record(&mut tally);
     let mut live = Live::default();
     live.in_flight[0] = 2;
@@ -345,6 +351,9 @@ fn one_of_each(metrics: &mut Metrics, class: Class) {
     in_flight.advance(&live, 1_000_000_000);
     metrics.http.set_live(&live);
     metrics.http.set_in_flight(&in_flight);
+    transfers_in_flight.advance(&live, 1_000_000_000);
+    metrics.tftp.set_live(&live);
+    metrics.tftp.set_in_flight(&transfers_in_flight);
     metrics.observer.errors(Failure::Accept, 1);
     metrics.observer.connections(Protocol::Tls, 4);
     metrics.observer.ring_full(Kind::Response, 1);
@@ -360,4 +369,51 @@ fn one_of_each(metrics: &mut Metrics, class: Class) {
         max_fds: 1_024,
         started: Duration::from_millis(1_700_000_000_000),
     });
+}
+
+/// A write that took 40 ms and is complete, and what else there is.
+fn one_of_each_transfer(class: Class) -> Vec<TransferFact> {
+    let asked = tftp::fact::Asked {
+        peer: Peer::default(),
+        operation: tftp::Operation::Write,
+        class,
+        begun_ns: 5,
+    };
+    vec![
+        TransferFact::Begun { asked },
+        TransferFact::Answered {
+            asked,
+            wait_ns: 3_000_000,
+        },
+        TransferFact::Agreed {
+            block_size: 1_468,
+            window_size: 4,
+        },
+        TransferFact::Moved {
+            asked,
+            sent: 7,
+            received: 10_000,
+            retransmits: 3,
+        },
+        TransferFact::Failed {
+            sender: tftp::fact::Sender::Client,
+            code: 8,
+        },
+        TransferFact::Failed {
+            sender: tftp::fact::Sender::Server,
+            code: 77,
+        },
+        TransferFact::Ended {
+            asked,
+            outcome: tftp::Outcome::Complete,
+            duration_ns: 40_000_000,
+            at_ns: 40_000_005,
+        },
+        TransferFact::AnsweredLate,
+        TransferFact::Dropped {
+            asked,
+            loss: Loss::Swept,
+            at_ns: 9,
+        },
+    ]
 }

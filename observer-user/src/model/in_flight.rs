@@ -1,11 +1,12 @@
-//! How many requests are in flight: the most at one time, and for how long together.
+//! How many requests, or transfers, are in flight: the most at one time, and for how long together.
 //!
 //! What lives is read from the tracker's table and what left is told by facts, each with its own
 //! stamp: neither how late an event is drained nor in which order ends are found changes a number.
 
 use super::{
-    classify::MAX_ENDPOINTS,
-    fact::{Asked, Fact},
+    classify::{Class, MAX_ENDPOINTS},
+    fact::Fact,
+    tftp,
     track::Live,
 };
 
@@ -59,18 +60,38 @@ impl InFlight {
     /// Takes a fact that was found out at `now_ns`.
     pub fn on_fact(&mut self, fact: &Fact, now_ns: u64) {
         match fact {
-            Fact::Begun { asked, .. } => self.edge(asked, asked.line_ns, true),
+            Fact::Begun { asked, .. } => self.enter(&asked.class, asked.line_ns),
             Fact::Ended { asked, phases, .. } => {
-                self.leave(asked, asked.begun_ns + phases.duration());
+                let until_ns = asked.begun_ns + phases.duration();
+                self.leave(&asked.class, asked.line_ns, until_ns);
             }
-            Fact::Streaming { asked, at_ns, .. } => self.leave(asked, *at_ns),
-            Fact::Dropped { asked, .. } | Fact::Discarded { asked } => self.leave(asked, now_ns),
+            Fact::Streaming { asked, at_ns, .. } => {
+                self.leave(&asked.class, asked.line_ns, *at_ns);
+            }
+            Fact::Dropped { asked, .. } | Fact::Discarded { asked } => {
+                self.leave(&asked.class, asked.line_ns, now_ns);
+            }
             Fact::Answered { .. }
             | Fact::Moved { .. }
             | Fact::Delivered { .. }
             | Fact::Undelivered { .. }
             | Fact::Lost(_)
             | Fact::Unread(_) => {}
+        }
+    }
+
+    /// Takes a fact about a transfer.
+    pub fn on_transfer(&mut self, fact: &tftp::Fact) {
+        match fact {
+            tftp::Fact::Begun { asked } => self.enter(&asked.class, asked.begun_ns),
+            tftp::Fact::Ended { asked, at_ns, .. } | tftp::Fact::Dropped { asked, at_ns, .. } => {
+                self.leave(&asked.class, asked.begun_ns, *at_ns);
+            }
+            tftp::Fact::Answered { .. }
+            | tftp::Fact::Agreed { .. }
+            | tftp::Fact::Moved { .. }
+            | tftp::Fact::Failed { .. }
+            | tftp::Fact::AnsweredLate => {}
         }
     }
 
@@ -107,18 +128,22 @@ impl InFlight {
             .map_or(0, |history| history.total_ns)
     }
 
-    fn leave(&mut self, asked: &Asked, at_ns: u64) {
-        let at_ns = at_ns.max(asked.line_ns);
-        if let Some(history) = self.endpoints.get_mut(asked.class.endpoint.index()) {
-            history.left_ns += u128::from(at_ns - asked.line_ns);
-        }
-        self.edge(asked, at_ns, false);
+    fn enter(&mut self, class: &Class, at_ns: u64) {
+        self.edge(class, at_ns, true);
     }
 
-    fn edge(&mut self, asked: &Asked, at_ns: u64, enters: bool) {
+    fn leave(&mut self, class: &Class, since_ns: u64, at_ns: u64) {
+        let at_ns = at_ns.max(since_ns);
+        if let Some(history) = self.endpoints.get_mut(class.endpoint.index()) {
+            history.left_ns += u128::from(at_ns - since_ns);
+        }
+        self.edge(class, at_ns, false);
+    }
+
+    fn edge(&mut self, class: &Class, at_ns: u64, enters: bool) {
         self.edges.push(Edge {
             at_ns,
-            endpoint: asked.class.endpoint.index(),
+            endpoint: class.endpoint.index(),
             enters,
         });
     }
@@ -184,7 +209,7 @@ mod tests {
     use super::*;
     use crate::model::{
         classify::{Access, Classifier, Proto, Subject},
-        fact::{ExchangeId, Outcome, Phases},
+        fact::{Asked, ExchangeId, Outcome, Phases},
         http::Method,
     };
 

@@ -9,13 +9,21 @@ pub enum Table {
     Pending,
     /// The kernel side's connections whose messages are followed by their framing.
     Pipes,
+    /// The kernel side's TFTP clients.
+    Transfers,
     /// The tracker's connections.
     Tracker,
 }
 
 impl Table {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Conns, Self::Pending, Self::Pipes, Self::Tracker];
+    pub const ALL: [Self; 5] = [
+        Self::Conns,
+        Self::Pending,
+        Self::Pipes,
+        Self::Transfers,
+        Self::Tracker,
+    ];
 
     /// The label value.
     pub fn name(self) -> &'static str {
@@ -23,6 +31,7 @@ impl Table {
             Self::Conns => "conns",
             Self::Pending => "pending",
             Self::Pipes => "pipes",
+            Self::Transfers => "transfers",
             Self::Tracker => "tracker",
         }
     }

@@ -174,6 +174,12 @@ impl Transfers {
         }
     }
 
+    /// Forgets what has long been over.
+    pub fn sweep(&mut self, now_ns: u64) {
+        self.transfers
+            .retain(|_, transfer| !transfer.is_long_over(now_ns));
+    }
+
     /// True while a transfer of this client is under way.
     pub fn is_busy(&self, peer: &Peer) -> bool {
         self.transfers

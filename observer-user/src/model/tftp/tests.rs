@@ -511,6 +511,19 @@ fn each_error_is_told_once() {
 }
 
 #[test]
+fn what_is_over_is_forgotten() {
+    let mut host = Host::new();
+    host.asks(&request(RRQ, "a", ""));
+    host.wait(60);
+    assert_eq!(host.outcomes(), [Outcome::Unanswered]);
+    for (seconds, known) in [(0, 1), (129, 1), (1, 0)] {
+        host.now_ns += seconds * SECOND;
+        host.transfers.sweep(host.now_ns);
+        assert_eq!(host.transfers.len(), known, "{seconds}");
+    }
+}
+
+#[test]
 fn what_has_no_entry_any_more_is_dropped() {
     let mut host = Host::new();
     host.asks(&request(RRQ, "a", ""));

@@ -1,5 +1,6 @@
 //! One transfer, from its request to its outcome.
 
+use observer_common::limits::TRANSFER_OVER_NS;
 use observer_common::tftp::{SIDE_ERROR, SIDE_OACK, Side, Transfer as Wire, UNANSWERED_NS, blocks};
 
 use super::{
@@ -79,6 +80,14 @@ impl Transfer {
 
     pub(super) fn is_over(&self) -> bool {
         matches!(self.state, State::Over { .. })
+    }
+
+    /// True if it ended so long ago that the kernel side has forgotten it.
+    pub(super) fn is_long_over(&self, now_ns: u64) -> bool {
+        let State::Over { at_ns, .. } = self.state else {
+            return false;
+        };
+        now_ns.saturating_sub(at_ns) >= TRANSFER_OVER_NS
     }
 
     /// True while its entry may say something new.
