@@ -1,6 +1,8 @@
 //! Whether the programs load, attach and fire on the kernel this runs on. Needs no other
 //! program than itself: it is also run in virtual machines that have nothing else.
 
+mod tftp;
+
 use std::{
     io::{Read as _, Write as _},
     net::{TcpListener, TcpStream},
@@ -65,6 +67,7 @@ pub fn check() -> Result<String> {
         pipelined(&mut kernel, &listener)?;
         drop(kernel);
         local_clients_are_left_out(&listener, settings)?;
+        tftp::check(listener.local_addr()?.ip()).context("TFTP")?;
     }
     Ok(attached)
 }
