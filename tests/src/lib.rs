@@ -20,6 +20,7 @@ pub mod python;
 pub mod scrape;
 pub mod server;
 pub mod stage;
+pub mod tftp;
 pub mod truth;
 
 /// Panics unless this is root.
