@@ -17,6 +17,7 @@ pub mod peer;
 pub mod process;
 pub mod prometheus;
 pub mod python;
+pub mod relay;
 pub mod scrape;
 pub mod server;
 pub mod stage;

@@ -3,6 +3,10 @@
 //! Nothing here shares code with the observer: it is what the observer is compared with.
 //! tshark finds the datagrams and their lengths; [`transfers`] is what they add up to.
 
+pub mod check;
+pub mod client;
+pub mod scripted;
+pub mod server;
 pub mod transfer;
 
 mod blocks;

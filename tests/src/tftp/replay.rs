@@ -37,8 +37,6 @@ struct Replay<'a> {
     transfer: Transfer,
     last_request: Duration,
     ended: Option<Outcome>,
-    /// OACKs, DATA and ACKs of this server.
-    answered: bool,
     oack: bool,
     /// Places in the file.
     sent: HashSet<u64>,
@@ -73,6 +71,7 @@ impl<'a> Replay<'a> {
                 repeated_requests: 0,
                 blksize: BLKSIZE,
                 windowsize: 1,
+                is_negotiated: false,
                 errors: Vec::new(),
                 refused: false,
                 start: conversation.start,
@@ -81,7 +80,6 @@ impl<'a> Replay<'a> {
             },
             last_request: conversation.start,
             ended: is_malformed.then_some(Outcome::Malformed),
-            answered: false,
             oack: false,
             sent: HashSet::new(),
             highest: 0,
@@ -149,7 +147,7 @@ impl<'a> Replay<'a> {
     }
 
     fn oack(&mut self, options: &Options, time: Duration) {
-        self.answered = true;
+        self.transfer.is_negotiated = true;
         if self.oack {
             self.transfer.retransmits += 1;
             return;
@@ -161,7 +159,7 @@ impl<'a> Replay<'a> {
     }
 
     fn data(&mut self, number: u16, len: u64, sender: Sender, time: Duration) {
-        self.answered |= sender == Sender::Server;
+        self.transfer.is_negotiated |= sender == Sender::Server;
         let place = self.rollover.place(number, self.highest);
         if place == 0 {
             return;
@@ -180,7 +178,7 @@ impl<'a> Replay<'a> {
     }
 
     fn ack(&mut self, number: u16, sender: Sender, time: Duration) {
-        self.answered |= sender == Sender::Server;
+        self.transfer.is_negotiated |= sender == Sender::Server;
         let place = self.rollover.place(number, self.highest);
         if place > self.highest {
             return;
@@ -200,7 +198,7 @@ impl<'a> Replay<'a> {
 
     fn error(&mut self, code: u16, sender: Sender) {
         self.ended = Some(match sender {
-            Sender::Server if self.answered => Outcome::ServerError,
+            Sender::Server if self.transfer.is_negotiated => Outcome::ServerError,
             Sender::Server => match code {
                 code::NOT_FOUND => Outcome::NotFound,
                 code::DENIED => Outcome::Denied,
@@ -220,7 +218,7 @@ impl<'a> Replay<'a> {
             code::ILLEGAL => !self.oack && self.highest == 1 && acknowledged == 0,
             _ => false,
         };
-        is_probe && self.answered && self.transfer.operation == Operation::Read
+        is_probe && self.transfer.is_negotiated && self.transfer.operation == Operation::Read
     }
 
     fn finish(self) -> Transfer {

@@ -70,6 +70,8 @@ pub struct Transfer {
     pub blksize: u64,
     /// Blocks a window: as the OACK says, else 1.
     pub windowsize: u64,
+    /// There was an OACK, DATA or an ACK of the server's: `blksize` and `windowsize` held.
+    pub is_negotiated: bool,
     /// ERRORs between this client and this server, behind the end, too.
     pub errors: Vec<(Sender, u16)>,
     /// The client's host answered by ICMP that nobody listened there any more. The outcome is
