@@ -36,16 +36,17 @@ pub enum Client {
 }
 
 /// A program that hangs is ended after so many seconds.
-const PATIENCE: &str = "120";
+const PATIENCE: &str = "30";
 
 impl Client {
-    /// Fetches a file; returns how many bytes the program has written, if any, and believes.
+    /// Fetches a file; returns how many bytes the program has written, if it says it succeeded.
     pub fn get(self, netns: &Netns, server: SocketAddr, name: &str) -> Result<Option<u64>> {
         let folder = tempfile::tempdir().context("make a folder for a client")?;
         let local = folder.path().join("file");
         let succeeded = run(&mut self.command(netns, server, Way::Get, name, &local))?;
-        let len = fs::metadata(&local).map(|file| file.len());
-        Ok(len.ok().filter(|_| succeeded))
+        // Of an empty file curl makes none.
+        let len = fs::metadata(&local).map_or(0, |file| file.len());
+        Ok(succeeded.then_some(len))
     }
 
     /// Writes a file to the server; returns whether the program believes that it is there.

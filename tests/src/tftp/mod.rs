@@ -7,6 +7,7 @@ pub mod check;
 pub mod client;
 pub mod scripted;
 pub mod server;
+pub mod stage;
 pub mod transfer;
 
 mod blocks;

@@ -1,6 +1,7 @@
 //! Clients and servers that do what a script says, whatever the protocol does.
 
 use std::{
+    io::ErrorKind,
     net::{IpAddr, SocketAddr, UdpSocket},
     time::Duration,
 };
@@ -53,6 +54,17 @@ impl Peer {
         let (message, from) = receive(&self.socket)?;
         self.other = from;
         Ok(message)
+    }
+
+    /// Whether a datagram has come that was not received yet; does not wait.
+    pub fn is_answered(&self) -> Result<bool> {
+        self.socket.set_nonblocking(true)?;
+        let looked = self.socket.peek(&mut [0]);
+        self.socket.set_nonblocking(false)?;
+        match looked {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
+            looked => looked.map(|_| true).context("look for a datagram"),
+        }
     }
 
     /// Waits for a datagram that has to be this one.
