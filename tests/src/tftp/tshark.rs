@@ -38,6 +38,7 @@ pub(super) fn read(capture: &Path, ports: &[u16]) -> Result<Vec<Packet>> {
     let mut tshark = command(capture, ports)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .spawn()
         .context("start tshark")?;
     let rows = BufReader::new(tshark.stdout.take().context("tshark's output")?).lines();
@@ -46,11 +47,13 @@ pub(super) fn read(capture: &Path, ports: &[u16]) -> Result<Vec<Packet>> {
         let row = row.context("read tshark's output")?;
         packets.extend(packet(&row, ports).with_context(|| format!("tshark: {row}"))?);
     }
-    let status = tshark.wait().context("wait for tshark")?;
+    let ended = tshark.wait_with_output().context("wait for tshark")?;
     ensure!(
-        status.success(),
-        "tshark of {}: {status}",
-        capture.display()
+        ended.status.success(),
+        "tshark of {}: {}: {}",
+        capture.display(),
+        ended.status,
+        String::from_utf8_lossy(&ended.stderr)
     );
     Ok(packets)
 }

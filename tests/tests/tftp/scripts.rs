@@ -251,6 +251,20 @@ fn malformed(scene: &mut Scene<'_>) -> (Outcome, u64) {
     (Outcome::Malformed, 0)
 }
 
+/// A client that ends without a word; the server sends it another block.
+pub(crate) fn gone(stage: &Stage) -> Did {
+    let listener = Listener::bind(&stage.here, local(PORT)).expect("listener");
+    play(stage, &listener, 0, |scene| {
+        let mut server = scene.ask(&[]);
+        scene.down(&server, &data(1, 512));
+        scene.up(&mut server, &ack(1));
+        // Its socket closes with its value.
+        scene.client = Peer::client(&scene.stage.here, local(PORT)).expect("client");
+        server.send(&data(2, 512)).expect("send");
+        (Outcome::Timeout, 1_024)
+    })
+}
+
 /// A file that goes to the server.
 fn written(stage: &Stage, listener: &Listener) -> Did {
     let mut client = Peer::client(&stage.here, local(PORT)).expect("client");

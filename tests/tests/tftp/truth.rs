@@ -60,6 +60,17 @@ fn scripts_end_as_they_say() {
     check("scripts", &scripts::PORTS, scripts::all);
 }
 
+/// The observer does not see ICMP: to it that is silence.
+#[test]
+fn who_has_gone_is_refused() {
+    let stage = Stage::new("gone", &scripts::PORTS).expect("stage");
+    let did = scripts::gone(&stage);
+    let transfers = stage.end().expect("truth");
+    let captured: Vec<Did> = transfers.iter().map(Did::from).collect();
+    assert_eq!(captured, [did]);
+    assert!(transfers.iter().all(|one| one.refused));
+}
+
 /// Whoever has the file has all its blocks, each counted once; whether the last
 /// acknowledgement has come, only the server knows.
 #[test]
