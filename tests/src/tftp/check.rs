@@ -150,3 +150,70 @@ fn check_durations(scrape: &Scrape, transfers: &[Transfer]) {
     of("tftp_transfer_duration_seconds", &durations);
     of("tftp_first_answer_seconds", &waits);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{net::Ipv4Addr, time::Duration};
+
+    use super::*;
+    use crate::tftp::{Operation, Sender};
+
+    fn transfer() -> Transfer {
+        Transfer {
+            client: (Ipv4Addr::LOCALHOST, 2070).into(),
+            server: None,
+            file: b"vmlinuz".to_vec(),
+            operation: Operation::Read,
+            outcome: Outcome::Complete,
+            bytes: 700,
+            blocks: 1,
+            retransmits: 2,
+            repeated_requests: 0,
+            blksize: 1_432,
+            windowsize: 4,
+            is_negotiated: true,
+            errors: vec![(Sender::Server, 9)],
+            refused: false,
+            start: Duration::from_secs(10),
+            first_answer: Some(Duration::from_secs(11)),
+            moved: Duration::from_secs(12),
+        }
+    }
+
+    /// What an observer says of it that counts so many bytes.
+    fn scrape(bytes: u64) -> Scrape {
+        let bucket = |family: &str, bounds: &[u64], value: u64| -> String {
+            let line = |bound: &u64| {
+                let count = u8::from(value <= *bound);
+                format!("{family}_bucket{{le=\"{bound}\"}} {count}\n")
+            };
+            bounds.iter().map(line).collect()
+        };
+        let sizes = bucket("tftp_block_size_bytes", &BLOCK_SIZES, 1_432)
+            + &bucket("tftp_window_size_blocks", &WINDOW_SIZES, 4);
+        let text = format!(
+            "HTTP/1.1 200 OK\r\n\r\n\
+tftp_requests_total{{endpoint=\"kernel\",operation=\"read\",outcome=\"complete\"}} 1
+tftp_sent_bytes_total{{endpoint=\"kernel\"}} {bytes}
+tftp_retransmits_total{{endpoint=\"kernel\"}} 2
+tftp_errors_total{{sender=\"server\",code=\"other\"}} 1
+tftp_transfer_duration_seconds_sum{{endpoint=\"kernel\"}} 2
+tftp_transfer_duration_seconds_count{{endpoint=\"kernel\"}} 1
+tftp_first_answer_seconds_sum{{endpoint=\"kernel\"}} 1
+tftp_first_answer_seconds_count{{endpoint=\"kernel\"}} 1
+{sizes}"
+        );
+        Scrape::parse(&text).expect("an exposition")
+    }
+
+    #[test]
+    fn a_scrape_that_says_the_same_passes() {
+        check_scrape(&scrape(700), &[transfer()], |_| "kernel".to_owned());
+    }
+
+    #[test]
+    #[should_panic(expected = "tftp_sent_bytes_total of kernel")]
+    fn a_byte_less_does_not() {
+        check_scrape(&scrape(699), &[transfer()], |_| "kernel".to_owned());
+    }
+}

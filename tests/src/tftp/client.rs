@@ -21,6 +21,8 @@ pub enum Client {
     },
     /// RFC 1350 and nothing else.
     TftpHpa,
+    /// The same in netascii: line ends are longer on their way.
+    TftpHpaText,
     /// Asks for both.
     Atftp {
         /// Bytes.
@@ -72,8 +74,10 @@ impl Client {
                 command.arg(blksize.to_string()).arg(option).arg(local);
                 command.arg(format!("tftp://{}:{port}/{name}", in_url(server.ip())));
             }
-            Self::TftpHpa => {
-                command.args(["tftp", "-m", "binary", &host, &port, "-c"]);
+            Self::TftpHpa | Self::TftpHpaText => {
+                let text = self == Self::TftpHpaText;
+                let mode = if text { "netascii" } else { "binary" };
+                command.args(["tftp", "-m", mode, &host, &port, "-c"]);
                 match way {
                     Way::Get => command.args(["get", name]).arg(local),
                     Way::Put => command.arg("put").arg(local).arg(name),

@@ -64,6 +64,11 @@ fn fragments() {
 }
 
 #[test]
+fn netascii() {
+    blind("o-text", &scenarios::PORTS, scenarios::netascii);
+}
+
+#[test]
 fn missing() {
     blind("o-miss", &scenarios::PORTS, scenarios::missing);
 }

@@ -140,6 +140,21 @@ pub(crate) fn fragments(stage: &Stage) -> Vec<Did> {
     ends.near.into_iter().flat_map(of).collect()
 }
 
+/// Line ends are two bytes on the wire, and one before and after.
+pub(crate) fn netascii(stage: &Stage) -> Vec<Did> {
+    const NAME: &str = "vmlinuz-text";
+    const LINES: u64 = 700;
+    let of = |kind: Kind| {
+        let server = kind.start(stage, &[]);
+        let text = "\n".repeat(usize::try_from(LINES).expect("a size"));
+        fs::write(server.root().join(NAME), text).expect("a file");
+        let got = Client::TftpHpaText.get(&stage.here, local(server.port()), NAME);
+        assert_eq!(got.expect("client"), Some(LINES));
+        read(NAME, Outcome::Complete, 2 * LINES)
+    };
+    KINDS.map(of).into()
+}
+
 /// Each client asks each server for what it does not have.
 pub(crate) fn missing(stage: &Stage) -> Vec<Did> {
     const NAME: &str = "vmlinuz-missing";

@@ -39,6 +39,11 @@ fn blocks_larger_than_packets_are_counted_whole() {
 }
 
 #[test]
+fn text_is_counted_as_it_is_on_the_wire() {
+    check("text", &scenarios::PORTS, scenarios::netascii);
+}
+
+#[test]
 fn what_is_not_there_is_not_found() {
     check("missing", &scenarios::PORTS, scenarios::missing);
 }
