@@ -126,22 +126,21 @@ impl Outcome {
 impl fmt::Display for Transfer {
     /// One line without addresses and times: the same for the same traffic.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let error = |(sender, code): &(Sender, u16)| format!("{}:{code}", sender.as_str());
+        let errors: Vec<String> = self.errors.iter().map(error).collect();
+        let errors = if errors.is_empty() {
+            "-".to_owned()
+        } else {
+            errors.join(",")
+        };
         write!(
             f,
-            "{} {} {} bytes={} blocks={} retransmits={} repeated={} blksize={} windowsize={} errors=",
+            "{} {} bytes={} blocks={} retransmits={} errors={errors}",
             self.file.escape_ascii(),
-            self.operation.as_str(),
             self.outcome.as_str(),
             self.bytes,
             self.blocks,
-            self.retransmits,
-            self.repeated_requests,
-            self.blksize,
-            self.windowsize
-        )?;
-        for (sender, code) in &self.errors {
-            write!(f, "{}:{code},", sender.as_str())?;
-        }
-        Ok(())
+            self.retransmits
+        )
     }
 }
