@@ -2,10 +2,11 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
-    io::{BufRead as _, BufReader},
+    fs::File,
+    io::{BufRead as _, BufReader, Lines, Read as _, Seek as _, SeekFrom},
     net::{Ipv4Addr, UdpSocket},
-    process::{Command, Stdio},
+    path::PathBuf,
+    process::{ChildStderr, Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -22,34 +23,50 @@ use crate::{
 const MARK: &[u8] = b"the capture ends here";
 const FILE: &str = "capture.pcap";
 const PATIENCE: Duration = Duration::from_secs(20);
+/// RFC 863: nobody listens there, and nothing is TFTP.
+const DISCARD: u16 = 9;
+/// More than what others still send while the mark is awaited.
+const TAIL: u64 = 1 << 18;
 
-/// A running tcpdump on a namespace's loopback.
+/// A running tcpdump in a namespace.
 pub struct Capture {
     tcpdump: Process,
+    said: Lines<BufReader<ChildStderr>>,
     folder: TempDir,
     port: u16,
 }
 
+/// A capture that has ended; the file is removed with its value.
+pub struct Captured(TempDir);
+
+impl Captured {
+    /// Where it is.
+    pub fn path(&self) -> PathBuf {
+        self.0.path().join(FILE)
+    }
+}
+
 impl Capture {
-    /// Starts it and waits until it captures.
+    /// Captures the heads of what passes a port over the loopback; returns when it does.
     pub fn start(netns: &Netns, port: u16) -> Result<Self> {
+        let filter = format!("port {port}");
+        Self::begin(netns, port, &["-i", "lo", "-s", "128", &filter])
+    }
+
+    /// Captures every datagram on every interface, and the whole of any TFTP request: 512 bytes.
+    pub fn datagrams(netns: &Netns) -> Result<Self> {
+        let filter = "udp or icmp or icmp6";
+        Self::begin(netns, DISCARD, &["-i", "any", "-s", "640", filter])
+    }
+
+    fn begin(netns: &Netns, port: u16, what: &[&str]) -> Result<Self> {
         let folder = tempfile::tempdir().context("make a folder for a capture")?;
         let mut command = netns.command("tcpdump");
-        // As root all along, who owns the folder; packet by packet; heads are enough.
+        // As root all along, who owns the folder; packet by packet.
         command
-            .args([
-                "-Z",
-                "root",
-                "-i",
-                "lo",
-                "-U",
-                "--immediate-mode",
-                "-s",
-                "128",
-            ])
-            .args(["-B", "65536", "-w"])
+            .args(["-Z", "root", "-U", "--immediate-mode", "-B", "65536", "-w"])
             .arg(folder.path().join(FILE))
-            .arg(format!("port {port}"));
+            .args(what);
         let mut tcpdump = Process::start(command.stdin(Stdio::null()).stderr(Stdio::piped()))?;
         let stderr = tcpdump
             .child()
@@ -61,18 +78,31 @@ impl Capture {
         ensure!(listens, "tcpdump does not capture");
         Ok(Self {
             tcpdump,
+            said,
             folder,
             port,
         })
     }
 
+    /// Waits until everything sent so far is written; an error if anything was dropped.
+    pub fn end(self, netns: &Netns) -> Result<Captured> {
+        self.wait_for_mark(netns)?;
+        self.tcpdump.end(Signal::INT)?;
+        let lines: Vec<String> = self.said.collect::<Result<_, _>>()?;
+        let is_whole = lines
+            .iter()
+            .any(|line| line == "0 packets dropped by kernel");
+        ensure!(is_whole, "tcpdump: {lines:?}");
+        Ok(Captured(self.folder))
+    }
+
     /// Waits until everything sent so far is written, and has tshark add it up: for each
     /// client port, the server's bytes that the client acknowledged, heads included.
     pub fn acknowledged(self, netns: &Netns) -> Result<BTreeMap<u16, u64>> {
-        self.wait_for_mark(netns)?;
-        self.tcpdump.end(Signal::INT)?;
+        let port = self.port;
+        let captured = self.end(netns)?;
         let mut tshark = Command::new("tshark");
-        tshark.arg("-r").arg(self.folder.path().join(FILE));
+        tshark.arg("-r").arg(captured.path());
         // A reset that acknowledges counts, too: it says what had arrived.
         tshark.args(["-Y", "tcp", "-T", "fields"]);
         for field in ["srcport", "dstport", "seq", "len", "ack"] {
@@ -88,7 +118,7 @@ impl Capture {
             let [from, to, seq, len, ack] = columns[..] else {
                 bail!("tshark: {line}");
             };
-            let is_answer = from == u64::from(self.port);
+            let is_answer = from == u64::from(port);
             let client = u16::try_from(if is_answer { to } else { from })?;
             let stream = streams.entry(client).or_default();
             if is_answer && len != 0 {
@@ -111,9 +141,13 @@ impl Capture {
             Ok(())
         })??;
         let begun = Instant::now();
-        let is_there = || -> Result<bool> {
-            let written = fs::read(self.folder.path().join(FILE))?;
-            Ok(written.windows(MARK.len()).rev().any(|found| found == MARK))
+        let mut file = File::open(self.folder.path().join(FILE)).context("open a capture")?;
+        let mut is_there = || -> Result<bool> {
+            let len = file.metadata()?.len();
+            file.seek(SeekFrom::Start(len.saturating_sub(TAIL)))?;
+            let mut tail = Vec::new();
+            file.read_to_end(&mut tail)?;
+            Ok(tail.windows(MARK.len()).any(|found| found == MARK))
         };
         while !is_there()? {
             ensure!(begun.elapsed() < PATIENCE, "tcpdump does not write");

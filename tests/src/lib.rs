@@ -17,9 +17,11 @@ pub mod peer;
 pub mod process;
 pub mod prometheus;
 pub mod python;
+pub mod relay;
 pub mod scrape;
 pub mod server;
 pub mod stage;
+pub mod tftp;
 pub mod truth;
 
 /// Panics unless this is root.

@@ -89,18 +89,28 @@ pub fn link(near: &Netns, far: &Netns, subnet: u8) -> Result<Ends> {
     near.ip(&[
         "link", "add", &near_dev, "type", "veth", "peer", "name", &far_dev, "netns", &far.name,
     ])?;
-    let ends = Ends {
-        near: addresses(subnet, 1),
-        far: addresses(subnet, 2),
-    };
-    for (netns, device, addresses) in [(near, &near_dev, ends.near), (far, &far_dev, ends.far)] {
-        let [v4, v6] = addresses;
-        netns.ip(&["addr", "add", &format!("{v4}/24"), "dev", device])?;
-        // No duplicate address detection: the address is usable at once.
-        netns.ip(&["addr", "add", &format!("{v6}/64"), "dev", device, "nodad"])?;
-        netns.ip(&["link", "set", device, "up"])?;
-    }
+    let ends = Ends::of(subnet);
+    set_up(near, &near_dev, ends.near)?;
+    set_up(far, &far_dev, ends.far)?;
     Ok(ends)
+}
+
+impl Ends {
+    /// Of a link with this number.
+    pub(crate) fn of(subnet: u8) -> Self {
+        Self {
+            near: addresses(subnet, 1),
+            far: addresses(subnet, 2),
+        }
+    }
+}
+
+/// Gives a device its addresses, usable at once.
+pub(crate) fn set_up(netns: &Netns, device: &str, [v4, v6]: [IpAddr; 2]) -> Result<()> {
+    netns.ip(&["addr", "add", &format!("{v4}/24"), "dev", device])?;
+    // No duplicate address detection.
+    netns.ip(&["addr", "add", &format!("{v6}/64"), "dev", device, "nodad"])?;
+    netns.ip(&["link", "set", device, "up"])
 }
 
 fn addresses(subnet: u8, host: u8) -> [IpAddr; 2] {

@@ -1,10 +1,14 @@
 //! Debian packages that have to be installed on the machine itself.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::sh;
+use crate::{build, sh};
 
 /// A program, and the Debian package that has it.
 pub(crate) type Program = (&'static str, &'static str);
@@ -32,6 +36,39 @@ pub(crate) fn install_packages(packages: &[&str]) -> Result<()> {
             sh::run(apt_get().args(install).args(packages))
         })
         .with_context(|| format!("install {} (this needs root)", packages.join(" ")))
+}
+
+/// Downloads a package and unpacks it below `tree`, an empty directory, by this `apt-get`.
+pub(crate) fn unpack(mut apt_get: Command, package: &str, tree: &Path) -> Result<()> {
+    apt_get.args(["download", "-qq", package]).current_dir(tree);
+    sh::run(&mut apt_get).with_context(|| format!("download {package}"))?;
+    for item in fs::read_dir(tree)? {
+        let deb = item?.path();
+        sh::run(Command::new("dpkg-deb").arg("-x").arg(&deb).arg(tree))?;
+        fs::remove_file(deb)?;
+    }
+    Ok(())
+}
+
+/// A program of a package that Debian does not install beside another; returns where it is.
+/// The second time it asks no server.
+pub(crate) fn unpack_program(package: &str, program: &str) -> Result<PathBuf> {
+    let tree = std::path::absolute(build::target_dir())?
+        .join("peers")
+        .join(package);
+    let path = tree.join(program);
+    if !path.exists() {
+        require(&[("apt-get", "apt"), ("dpkg-deb", "dpkg")])?;
+        // What an interrupted run has left.
+        if tree.exists() {
+            fs::remove_dir_all(&tree)?;
+        }
+        fs::create_dir_all(&tree)?;
+        update()?;
+        unpack(apt_get(), package, &tree)?;
+    }
+    ensure!(path.exists(), "{} is not in {package}", path.display());
+    Ok(path)
 }
 
 /// Whether apt knows a package of this name.

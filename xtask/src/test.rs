@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The real servers, clients and tools of the end-to-end tests.
-pub(crate) const PROGRAMS: [Program; 13] = [
+pub(crate) const PROGRAMS: [Program; 18] = [
     ("nginx", "nginx-light"),
     ("apache2", "apache2-bin"),
     ("lighttpd", "lighttpd"),
@@ -23,6 +23,11 @@ pub(crate) const PROGRAMS: [Program; 13] = [
     ("nsenter", "util-linux"),
     ("bpftool", "bpftool"),
     ("nft", "nftables"),
+    ("dnsmasq", "dnsmasq-base"),
+    ("in.tftpd", "tftpd-hpa"),
+    ("tftp", "tftp-hpa"),
+    ("atftp", "atftp"),
+    ("busybox", "busybox-static"),
     // With promtool.
     ("prometheus", "prometheus"),
 ];
@@ -36,6 +41,8 @@ pub(crate) fn run() -> Result<()> {
     );
     setup::run()?;
     packages::install(&PROGRAMS)?;
+    // It conflicts with tftpd-hpa; what it links to, that one brings, too.
+    let atftpd = packages::unpack_program("atftpd", "usr/sbin/atftpd")?;
     style()?;
     sh::run(&mut build::cargo(&["test"]))?;
     sh::run(&mut build::cargo(&["test", "--package", "xtask"]))?;
@@ -48,7 +55,8 @@ pub(crate) fn run() -> Result<()> {
     let observer = binaries.join("pxe-observer");
     let mut demo = sh::as_root(binaries.join("demo"));
     sh::run(demo.args(["--seconds", "3"]).env("PXE_OBSERVER", &observer))?;
-    sh::run(build::cargo(&["test", "--package", "tests"]).env("PXE_OBSERVER", &observer))
+    let mut tests = build::cargo(&["test", "--package", "tests"]);
+    sh::run(tests.env("PXE_OBSERVER", &observer).env("ATFTPD", atftpd))
 }
 
 fn style() -> Result<()> {

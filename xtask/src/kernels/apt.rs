@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::packages::{os_release, require};
+use crate::packages::{self, os_release, require};
 use crate::sh;
 
 /// Where kernels are: a release has its first ones, `-security` and `-backports` later ones.
@@ -65,17 +65,7 @@ impl Apt {
 
     /// Downloads a package and unpacks it below `tree`, an empty directory.
     pub(super) fn unpack(&self, package: &str, tree: &Path) -> Result<()> {
-        let mut download = self.command("apt-get");
-        download
-            .args(["download", "-qq", package])
-            .current_dir(tree);
-        sh::run(&mut download).with_context(|| format!("download {package}"))?;
-        for item in fs::read_dir(tree)? {
-            let deb = item?.path();
-            sh::run(Command::new("dpkg-deb").arg("-x").arg(&deb).arg(tree))?;
-            fs::remove_file(deb)?;
-        }
-        Ok(())
+        packages::unpack(self.command("apt-get"), package, tree)
     }
 
     fn command(&self, program: &str) -> Command {
