@@ -168,8 +168,8 @@ impl TftpMetrics {
         let families = Families::declare(catalog, endpoints.len());
         let errors = catalog.counter(Declaration {
             name: "errors",
-            help: "ERROR packets; many are polite (a client that has what it wanted): alert on \
-                   tftp_requests_total by outcome, not on this",
+            help: "ERROR packets, of each side the first in a transfer; many are polite (a client that \
+                   has what it wanted): alert on tftp_requests_total by outcome, not on this",
             labels: ["sender", "code"],
             sets: Sender::ALL.len() * CODES.len(),
         });

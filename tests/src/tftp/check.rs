@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::transfer::{Outcome, Transfer};
+use super::transfer::{Outcome, Sender, Transfer};
 use crate::{
     observer::Observer,
     scrape::{Labels, Scrape},
@@ -17,14 +17,18 @@ const WINDOW_SIZES: [u64; 7] = [1, 2, 4, 8, 16, 32, 64];
 
 /// Waits until the observer has told as many ends as the capture has transfers, and panics unless
 /// everything it says of them is what the capture says.
-pub fn check(observer: &Observer, transfers: &[Transfer], endpoint: impl Fn(&[u8]) -> String) {
+pub fn check(observer: &Observer, transfers: &[Transfer], endpoint: impl Fn(&Transfer) -> String) {
     let ended = |scrape: &Scrape| scrape.sum("tftp_requests_total", &[]);
     let scrape = observer.until(|scrape| ended(scrape) >= transfers.len() as f64);
     check_scrape(&scrape.expect("ends"), transfers, endpoint);
 }
 
 /// The same of one scrape, after all transfers have ended.
-pub fn check_scrape(scrape: &Scrape, transfers: &[Transfer], endpoint: impl Fn(&[u8]) -> String) {
+pub fn check_scrape(
+    scrape: &Scrape,
+    transfers: &[Transfer],
+    endpoint: impl Fn(&Transfer) -> String,
+) {
     assert_eq!(counted(scrape), captured(transfers, &endpoint));
     check_sums(scrape, transfers, &endpoint);
     check_errors(scrape, transfers);
@@ -47,11 +51,11 @@ pub fn counted(scrape: &Scrape) -> Counts {
 }
 
 /// The counts that a capture has.
-pub fn captured(transfers: &[Transfer], endpoint: impl Fn(&[u8]) -> String) -> Counts {
+pub fn captured(transfers: &[Transfer], endpoint: impl Fn(&Transfer) -> String) -> Counts {
     let mut counts = Counts::new();
     for transfer in transfers {
         let key = [
-            endpoint(&transfer.file),
+            endpoint(transfer),
             transfer.operation.as_str().to_owned(),
             transfer.outcome.as_str().to_owned(),
         ];
@@ -61,12 +65,12 @@ pub fn captured(transfers: &[Transfer], endpoint: impl Fn(&[u8]) -> String) -> C
 }
 
 /// Bytes and retransmits, by endpoint.
-fn check_sums(scrape: &Scrape, transfers: &[Transfer], endpoint: &impl Fn(&[u8]) -> String) {
+fn check_sums(scrape: &Scrape, transfers: &[Transfer], endpoint: &impl Fn(&Transfer) -> String) {
     use super::Operation::{Read, Write};
     let of = |family: &str, one: &dyn Fn(&Transfer) -> u64| {
         let mut sums = BTreeMap::<String, f64>::new();
         for transfer in transfers {
-            *sums.entry(endpoint(&transfer.file)).or_default() += one(transfer) as f64;
+            *sums.entry(endpoint(transfer)).or_default() += one(transfer) as f64;
         }
         for (endpoint, sum) in sums {
             let counted = scrape.sum(family, &[("endpoint", &endpoint)]);
@@ -82,9 +86,17 @@ fn check_sums(scrape: &Scrape, transfers: &[Transfer], endpoint: &impl Fn(&[u8])
     of("tftp_retransmits_total", &|one| one.retransmits);
 }
 
+/// The first ERROR of each side: what comes behind it says nothing new.
 fn check_errors(scrape: &Scrape, transfers: &[Transfer]) {
     let mut captured = BTreeMap::<(String, String), f64>::new();
-    for (sender, code) in transfers.iter().flat_map(|transfer| &transfer.errors) {
+    let firsts = |transfer: &'_ Transfer| {
+        let first = |of: Sender| {
+            let mut errors = transfer.errors.iter();
+            errors.find(|(sender, _)| *sender == of).copied()
+        };
+        [first(Sender::Client), first(Sender::Server)]
+    };
+    for (sender, code) in transfers.iter().flat_map(firsts).flatten() {
         let code = match code {
             0..=8 => code.to_string(),
             _ => "other".to_owned(),

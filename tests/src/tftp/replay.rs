@@ -96,7 +96,8 @@ impl<'a> Replay<'a> {
         if let Message::Error(code) = packet.message {
             self.transfer.errors.push((sender, code));
         }
-        if self.ended.is_some() {
+        if let Some(ended) = self.ended {
+            self.after(ended, packet, sender);
             return;
         }
         self.note_late_answer(packet, sender);
@@ -116,6 +117,29 @@ impl<'a> Replay<'a> {
             // In the wrong direction.
             Message::Oack(_) | Message::Data { .. } | Message::Ack(_) => {}
         }
+    }
+
+    /// A server that has not heard of the end goes on, until it gives up itself.
+    fn after(&mut self, outcome: Outcome, packet: &Packet, sender: Sender) {
+        let was_served = !matches!(outcome, Outcome::Malformed | Outcome::Unanswered);
+        let failed = self
+            .transfer
+            .errors
+            .iter()
+            .any(|(of, _)| *of == Sender::Server);
+        if sender != Sender::Server || failed || !was_served {
+            return;
+        }
+        let (ended, moved) = (self.ended, self.transfer.moved);
+        match (&packet.message, self.transfer.operation) {
+            (Message::Oack(options), _) => self.oack(options, packet.time),
+            (Message::Data { block, len }, Operation::Read) => {
+                self.data(*block, *len, sender, packet.time);
+            }
+            (Message::Ack(block), Operation::Write) => self.ack(*block, sender, packet.time),
+            _ => {}
+        }
+        (self.ended, self.transfer.moved) = (ended, moved);
     }
 
     /// Who of the two sent it; a second server end is neither. Who is refused is the server.

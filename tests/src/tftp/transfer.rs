@@ -45,7 +45,7 @@ pub enum Outcome {
     Malformed,
 }
 
-/// A transfer, from its request to its end. What comes behind its end is not counted.
+/// A transfer, from its request to its end. What its server sends behind its end is counted, too.
 #[derive(Clone, Debug)]
 pub struct Transfer {
     /// Who asked.

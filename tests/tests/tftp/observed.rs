@@ -3,6 +3,7 @@
 use tests::{
     observer::Observer,
     tftp::{
+        Operation, Transfer,
         check::{check, check_scrape},
         stage::{Did, Stage},
     },
@@ -10,10 +11,11 @@ use tests::{
 
 use crate::{scenarios, scripts};
 
-/// All names here begin with "vmlinuz"; a malformed request has none.
-fn endpoint(name: &[u8]) -> String {
-    let endpoint = if name.is_empty() { "other" } else { "kernel" };
-    endpoint.to_owned()
+/// All names here begin with "vmlinuz", and a malformed request has none; nobody boots from what
+/// clients write.
+fn endpoint(transfer: &Transfer) -> String {
+    let is_kernel = transfer.operation == Operation::Read && !transfer.file.is_empty();
+    if is_kernel { "kernel" } else { "other" }.to_owned()
 }
 
 /// Plays a scenario before the observer's eyes.

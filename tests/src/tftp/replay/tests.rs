@@ -130,7 +130,7 @@ fn a_file_is_complete_when_its_short_block_is_acknowledged() {
         &[(Outcome::Complete, 29, 1)],
     );
     check(
-        "what comes behind the end is not counted",
+        "what is sent again behind the end counts",
         &[
             rrq("a"),
             (Down, data(1, 5)),
@@ -138,7 +138,7 @@ fn a_file_is_complete_when_its_short_block_is_acknowledged() {
             (Down, data(1, 5)),
             (Up, ack(1)),
         ],
-        &[(Outcome::Complete, 5, 0)],
+        &[(Outcome::Complete, 5, 1)],
     );
 }
 
