@@ -23,6 +23,7 @@ pub mod server;
 pub mod stage;
 pub mod tftp;
 pub mod truth;
+pub mod verify;
 
 /// Panics unless this is root.
 pub fn require_root() {

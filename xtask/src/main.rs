@@ -33,6 +33,12 @@ enum Command {
     Demo,
     /// Set up and run all tests
     Test,
+    /// Compare what the observer would say of captures with what tshark says
+    Verify {
+        /// pcap files, and `--tftp-port N` for other ports than 69
+        #[arg(required = true, allow_hyphen_values = true, value_name = "PCAP")]
+        args: Vec<String>,
+    },
     /// Run a static program as root on other kernels, each in a virtual machine
     Kernels(kernels::Args),
 }
@@ -43,6 +49,7 @@ fn main() -> ExitCode {
         Command::Run { args } => run::run(&args),
         Command::Demo => run::demo(),
         Command::Test => test::run(),
+        Command::Verify { args } => run::verify(&args),
         Command::Kernels(args) => kernels::run(&args.into()),
     };
     match result {

@@ -29,3 +29,19 @@ pub(crate) fn demo() -> Result<()> {
     let observer = build::target_dir().join("release/pxe-observer");
     sh::run(sh::as_root(build::target_dir().join("release/demo")).env("PXE_OBSERVER", observer))
 }
+
+/// Compares what the observer would say of captures with what tshark says.
+pub(crate) fn verify(args: &[String]) -> Result<()> {
+    setup::run()?;
+    packages::install(&[("tshark", "tshark")])?;
+    let verify = [
+        "run",
+        "--release",
+        "--package",
+        "tests",
+        "--bin",
+        "verify",
+        "--",
+    ];
+    sh::run(build::cargo(&verify).args(args))
+}
