@@ -49,3 +49,5 @@ pub const TFTP_CAPTURED: usize = 512;
 /// How long the entry of a transfer that is over, or of a client that fell silent, is kept, in
 /// nanoseconds: servers send a last block again for two minutes (dnsmasq).
 pub const TRANSFER_OVER_NS: u64 = 130_000_000_000;
+/// Ports where TFTP requests arrive, at most: each has series of its own.
+pub const TFTP_PORTS: u32 = 16;

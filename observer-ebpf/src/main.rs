@@ -10,6 +10,7 @@ mod adopt;
 mod capture;
 mod clock;
 mod close;
+mod drops;
 mod early;
 mod http;
 mod local;
@@ -104,6 +105,14 @@ fn destroy_btf(ctx: BtfTracePointContext) -> i32 {
 #[tracepoint]
 fn destroy_classic(ctx: TracePointContext) -> u32 {
     let _ = close::on_destroy(&ctx, &tracepoint::ClassicSock::of(&ctx));
+    0
+}
+
+/// `udp_fail_queue_rcv_skb(rc, sk)`: a datagram found the socket's queue full. (Its classic form
+/// says the port in places that differ from kernel to kernel.)
+#[btf_tracepoint(function = "udp_fail_queue_rcv_skb")]
+fn udp_drop_btf(ctx: BtfTracePointContext) -> i32 {
+    drops::on_drop(&tracepoint::BtfSock::second(&ctx));
     0
 }
 

@@ -36,6 +36,12 @@ impl BtfSock {
         Self(ctx.arg(0))
     }
 
+    /// Of a tracepoint that has it behind something else.
+    #[inline(always)]
+    pub(crate) fn second(ctx: &BtfTracePointContext) -> Self {
+        Self(ctx.arg(1))
+    }
+
     #[inline(always)]
     fn read<T>(&self, at: usize) -> T {
         // SAFETY: a trusted `struct sock *`; the verifier checks offset and size against

@@ -4,6 +4,8 @@ use std::{collections::HashSet, net::SocketAddr, sync::Arc};
 
 use anyhow::{Result, bail};
 
+use observer_common::limits::TFTP_PORTS;
+
 use crate::{
     cli::{LocalClients, RunArgs},
     model::classify::Classifier,
@@ -40,6 +42,9 @@ impl Config {
             bail!(
                 "--http-port {port} and --http-ignore-port {port} contradict each other: leave one of them out"
             );
+        }
+        if args.tftp_ports.len() > TFTP_PORTS as usize {
+            bail!("--tftp-port is given more than {TFTP_PORTS} times: each has series of its own");
         }
         check_listeners(&args.listen)?;
         Ok(Self {

@@ -246,6 +246,9 @@ impl Observer {
             let total = self.kernel.ring_full(kind.number());
             metrics.observer.ring_full(kind, total);
         }
+        for (port, total) in self.kernel.udp_drops() {
+            metrics.sockets.udp_drops(port, total);
+        }
         for (failure, total) in self.errors.totals() {
             metrics.observer.errors(failure, total);
         }

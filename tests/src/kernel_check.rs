@@ -116,7 +116,7 @@ fn probes(kernel: &Kernel) -> Result<String> {
             Err(error) => anyhow::bail!("{} is not attached: {error:#}", probe.hook.name()),
         }
     }
-    let expected = [Hook::Ingress, Hook::Egress, Hook::Recv, Hook::Destroy].len();
+    let expected = Hook::ALL.len();
     ensure!(
         said.len() == expected,
         "{} hooks instead of {expected}",

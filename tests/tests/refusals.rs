@@ -176,7 +176,7 @@ fn without_a_cgroup2_mount_it_mounts_its_own() {
         if grep -q cgroup2 /proc/self/mounts; then exit 9; fi",
     );
     let scrape = observer.scrape().expect("scrape");
-    assert_eq!(scrape.sum("pxe_observer_probe_attached", &[]), 4.0);
+    assert_eq!(scrape.sum("pxe_observer_probe_attached", &[]), 5.0);
     observer.stop().expect("stop");
 }
 
@@ -237,4 +237,17 @@ fn the_namespaces_of_a_test_are_gone_after_it() {
     let left = tests::process::run(Command::new("ip").args(["netns", "list"])).expect("ip");
     let ours = format!("pxeo-{}-", std::process::id());
     assert!(!left.contains(&ours), "{left}");
+}
+
+#[test]
+fn more_tftp_ports_than_can_be_labels_are_refused() {
+    let mut command = run_on("127.0.0.1:0");
+    for port in 1..=17 {
+        command.args(["--tftp-port", &port.to_string()]);
+    }
+    check(
+        &mut command,
+        2,
+        "--tftp-port is given more than 16 times: each has series of its own",
+    );
 }

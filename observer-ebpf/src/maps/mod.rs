@@ -8,3 +8,4 @@ pub(crate) mod ports;
 pub(crate) mod ring;
 pub(crate) mod stats;
 pub(crate) mod transfers;
+pub(crate) mod udp_drops;

@@ -27,6 +27,7 @@ pub(super) struct Maps {
     pending: HashMap<MapData, Wire<Tuple>, Wire<Conn>>,
     transfers: HashMap<MapData, Wire<Peer>, Wire<Transfer>>,
     pub(super) transfer_events: RingBuf<MapData>,
+    udp_drops: HashMap<MapData, u16, u64>,
     ports: Array<MapData, u8>,
     notices: Queue<MapData, u32>,
     stats: PerCpuArray<MapData, u64>,
@@ -48,6 +49,7 @@ impl Maps {
             transfer_events: map("TRANSFER_EVENTS")?
                 .try_into()
                 .context("map TRANSFER_EVENTS")?,
+            udp_drops: map("UDP_DROPS")?.try_into().context("map UDP_DROPS")?,
             notices: map("NOTICES")?.try_into().context("map NOTICES")?,
             ports: map("PORTS")?.try_into().context("map PORTS")?,
             stats: map("STATS")?.try_into().context("map STATS")?,
@@ -122,6 +124,18 @@ impl Maps {
         self.ports
             .set(u32::from(port), flags, 0)
             .with_context(|| format!("watch port {port}"))
+    }
+
+    /// Counts what is dropped at this port from now on.
+    pub(super) fn count_udp_drops(&mut self, port: u16) -> Result<()> {
+        self.udp_drops
+            .insert(port, 0, 0)
+            .with_context(|| format!("count drops at port {port}"))
+    }
+
+    /// What was dropped, by port.
+    pub(super) fn udp_drops(&self) -> impl Iterator<Item = (u16, u64)> {
+        self.udp_drops.iter().flatten()
     }
 
     /// Takes what waits; bounded, for more may come meanwhile.

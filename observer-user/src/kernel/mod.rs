@@ -127,6 +127,9 @@ impl Kernel {
         let mut programs = loader.load(OBJECT).context("load the eBPF object")?;
         let mut maps = Maps::take(&mut programs)?;
         set_ports(&mut maps, settings)?;
+        for port in &settings.tftp_ports {
+            maps.count_udp_drops(*port)?;
+        }
         // Diagnostics are a convenience: without them everything works.
         let logger = EbpfLogger::init(&mut programs)
             .inspect_err(|error| tracing::debug!(%error, "no kernel-side diagnostics"))
@@ -212,6 +215,11 @@ impl Kernel {
     /// One of the programs' own counts, over all CPUs.
     pub fn count(&self, counter: Counter) -> u64 {
         self.maps.count(counter.slot())
+    }
+
+    /// Datagrams that found no room at a TFTP port, by port, while the hook is attached.
+    pub fn udp_drops(&self) -> impl Iterator<Item = (u16, u64)> {
+        self.maps.udp_drops()
     }
 
     /// How many connections began with this protocol (one of `PROTOCOL_*`), over all CPUs.

@@ -24,11 +24,19 @@ pub enum Hook {
     Recv,
     /// tcp_destroy_sock.
     Destroy,
+    /// udp_fail_queue_rcv_skb.
+    UdpDrop,
 }
 
 impl Hook {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Ingress, Self::Egress, Self::Recv, Self::Destroy];
+    pub const ALL: [Self; 5] = [
+        Self::Ingress,
+        Self::Egress,
+        Self::Recv,
+        Self::Destroy,
+        Self::UdpDrop,
+    ];
 
     /// The name.
     pub fn name(self) -> &'static str {
@@ -37,6 +45,7 @@ impl Hook {
             Self::Egress => "egress",
             Self::Recv => "recv",
             Self::Destroy => "destroy",
+            Self::UdpDrop => "udp_drop",
         }
     }
 
@@ -46,6 +55,7 @@ impl Hook {
             Self::Ingress | Self::Egress => "nothing is observed",
             Self::Recv => "the wait for the server process is not observed",
             Self::Destroy => "ends of connections are seen by their packets only",
+            Self::UdpDrop => "datagrams that TFTP servers have no room for are not counted",
         }
     }
 }
@@ -154,21 +164,28 @@ struct Tracepoint {
     hook: Hook,
     name: &'static str,
     btf: &'static str,
-    classic: &'static str,
+    /// In tracefs under `tcp`, if there is a program for it.
+    classic: Option<&'static str>,
 }
 
-const TRACEPOINTS: [Tracepoint; 2] = [
+const TRACEPOINTS: [Tracepoint; 3] = [
     Tracepoint {
         hook: Hook::Recv,
         name: "tcp_rcv_space_adjust",
         btf: "recv_btf",
-        classic: "recv_classic",
+        classic: Some("recv_classic"),
     },
     Tracepoint {
         hook: Hook::Destroy,
         name: "tcp_destroy_sock",
         btf: "destroy_btf",
-        classic: "destroy_classic",
+        classic: Some("destroy_classic"),
+    },
+    Tracepoint {
+        hook: Hook::UdpDrop,
+        name: "udp_fail_queue_rcv_skb",
+        btf: "udp_drop_btf",
+        classic: None,
     },
 ];
 
@@ -187,12 +204,15 @@ impl Tracepoint {
         let Err(by_btf) = by_btf else {
             return Ok(self.btf);
         };
+        let Some(program) = self.classic else {
+            return Err(by_btf.context(format!("tracepoint {}", self.name)));
+        };
         let classic = records
             .as_ref()
             .map_err(|error| anyhow!("{error:#}"))
-            .and_then(|_| self.attach_classic(programs));
+            .and_then(|_| self.attach_classic(programs, program));
         match classic {
-            Ok(()) => Ok(self.classic),
+            Ok(()) => Ok(program),
             Err(classic) => Err(anyhow!(
                 "tracepoint {}: as BTF tracepoint: {by_btf:#}; as classic one: {classic:#}",
                 self.name
@@ -207,8 +227,8 @@ impl Tracepoint {
         Ok(())
     }
 
-    fn attach_classic(&self, programs: &mut Ebpf) -> Result<()> {
-        let program: &mut TracePoint = program(programs, self.classic)?;
+    fn attach_classic(&self, programs: &mut Ebpf, name: &str) -> Result<()> {
+        let program: &mut TracePoint = program(programs, name)?;
         program.load().map_err(brief)?;
         program.attach("tcp", self.name).context("attach")?;
         Ok(())

@@ -12,6 +12,7 @@ mod http;
 mod observer;
 mod process;
 mod reference;
+mod sockets;
 mod tally;
 mod text;
 mod tftp;
@@ -28,6 +29,7 @@ pub use self::{
     observer::ObserverMetrics,
     process::ProcessMetrics,
     reference::reference,
+    sockets::SocketMetrics,
     tally::{Tally, Task},
     tftp::TftpMetrics,
 };
@@ -39,6 +41,8 @@ pub struct Metrics {
     pub http: HttpMetrics,
     /// TFTP transfers.
     pub tftp: TftpMetrics,
+    /// Sockets.
+    pub sockets: SocketMetrics,
     /// The observer itself.
     pub observer: ObserverMetrics,
     /// Its process.
@@ -56,6 +60,7 @@ impl Metrics {
         let mut catalog = Catalog::default();
         let http = HttpMetrics::declare(&mut catalog, endpoints);
         let tftp = TftpMetrics::declare(&mut catalog, endpoints);
+        let sockets = SocketMetrics::declare(&mut catalog);
         let observer = ObserverMetrics::declare(&mut catalog);
         let process = ProcessMetrics::declare(&mut catalog);
         let mut alone = |name, help| {
@@ -76,6 +81,7 @@ impl Metrics {
         let metrics = Self {
             http,
             tftp,
+            sockets,
             observer,
             process,
             registry,

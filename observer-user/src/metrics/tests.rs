@@ -354,6 +354,7 @@ fn one_of_each(metrics: &mut Metrics, class: Class) {
     transfers_in_flight.advance(&live, 1_000_000_000);
     metrics.tftp.set_live(&live);
     metrics.tftp.set_in_flight(&transfers_in_flight);
+    metrics.sockets.udp_drops(69, 3);
     metrics.observer.errors(Failure::Accept, 1);
     metrics.observer.connections(Protocol::Tls, 4);
     metrics.observer.ring_full(Kind::Response, 1);

@@ -80,6 +80,8 @@ pub(super) fn check(address: IpAddr) -> Result<()> {
         ..Settings::default()
     };
     let mut kernel = Kernel::attach(&settings)?;
+    // Open to the end: a port used twice would find what its first use left.
+    let mut clients = Vec::new();
     for round in 0..ROUNDS {
         let mut numbers = Numbers(round);
         let (mut replay, mut expected) = (Replay::default(), Seen::default());
@@ -109,7 +111,8 @@ pub(super) fn check(address: IpAddr) -> Result<()> {
             seen == expected,
             "round {round} of {address}: {seen:#?}, not {expected:#?}"
         );
-        ends.client = Ends::new(address)?.client;
+        let next = Ends::new(address)?.client;
+        clients.push(std::mem::replace(&mut ends.client, next));
     }
     Ok(())
 }

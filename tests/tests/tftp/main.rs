@@ -3,6 +3,7 @@
 //! A scenario plays on a captured stage and says what its programs know. `truth` holds the
 //! capture's transfers against that; `observed` holds the observer's numbers against the capture.
 
+mod drops;
 mod observed;
 mod scenarios;
 mod scripts;
