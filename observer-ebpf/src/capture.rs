@@ -1,6 +1,6 @@
 //! Heads go up whole: 512 bytes at first, larger pieces until the blank line, 8 KiB at most.
 
-use core::{arch::asm, mem::MaybeUninit};
+use core::mem::MaybeUninit;
 
 use aya_ebpf::{
     bindings::__sk_buff, helpers::generated::bpf_skb_load_bytes, programs::SkBuffContext,
@@ -12,6 +12,7 @@ use observer_common::{
 };
 
 use crate::{
+    insn::opaque,
     maps::ring::{self, Told},
     zeroed::zeroed,
 };
@@ -239,12 +240,4 @@ fn blank_line_end(bytes: &[u8; WINDOW]) -> u32 {
         at += 4;
     }
     0
-}
-
-/// The same value, of which LLVM knows nothing any more.
-#[inline(always)]
-fn opaque(mut value: u64) -> u64 {
-    // SAFETY: changes nothing.
-    unsafe { asm!("{0} = {0}", inout(reg) value, options(pure, nomem, nostack)) };
-    value
 }

@@ -10,7 +10,7 @@ use crate::{
         conns, pipes, ports,
         ring::{self, Full, Told},
     },
-    tracepoint::TracedSock,
+    traced::TracedSock,
 };
 
 /// Tells that a connection with at least one request is gone, and forgets it.

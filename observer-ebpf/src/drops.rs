@@ -2,7 +2,7 @@
 
 use crate::{
     maps::{ports, udp_drops},
-    tracepoint::TracedSock,
+    traced::TracedSock,
 };
 
 /// Counts one that was for a port where TFTP requests arrive.

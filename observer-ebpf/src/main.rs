@@ -13,11 +13,13 @@ mod close;
 mod drops;
 mod early;
 mod http;
+mod insn;
 mod local;
 mod maps;
 mod midway;
 mod overflow;
 mod packet;
+mod packets;
 mod pickup;
 mod pipeline;
 mod request;
@@ -25,6 +27,7 @@ mod response;
 mod settings;
 mod sock;
 mod tftp;
+mod traced;
 mod tracepoint;
 mod zeroed;
 
@@ -39,44 +42,28 @@ const PASS: i32 = 1;
 /// Every packet that a socket of this host is about to receive.
 #[cgroup_skb]
 fn ingress(ctx: SkBuffContext) -> i32 {
-    let _ = if packet::is_udp(&ctx) {
-        tftp::on_ingress(&ctx)
-    } else {
-        request::on_ingress::<true>(&ctx)
-    };
+    let _ = packets::on_ingress::<true>(&ctx);
     PASS
 }
 
 /// Every packet that a socket of this host sends.
 #[cgroup_skb]
 fn egress(ctx: SkBuffContext) -> i32 {
-    let _ = if packet::is_udp(&ctx) {
-        tftp::on_egress(&ctx)
-    } else {
-        response::on_egress::<true>(&ctx)
-    };
+    let _ = packets::on_egress::<true>(&ctx);
     PASS
 }
 
 /// The same without `bpf_loop`, which came with 5.17: pipelined requests are not told apart.
 #[cgroup_skb]
 fn ingress_plain(ctx: SkBuffContext) -> i32 {
-    let _ = if packet::is_udp(&ctx) {
-        tftp::on_ingress(&ctx)
-    } else {
-        request::on_ingress::<false>(&ctx)
-    };
+    let _ = packets::on_ingress::<false>(&ctx);
     PASS
 }
 
 /// The same without `bpf_loop`.
 #[cgroup_skb]
 fn egress_plain(ctx: SkBuffContext) -> i32 {
-    let _ = if packet::is_udp(&ctx) {
-        tftp::on_egress(&ctx)
-    } else {
-        response::on_egress::<false>(&ctx)
-    };
+    let _ = packets::on_egress::<false>(&ctx);
     PASS
 }
 

@@ -1,13 +1,13 @@
 //! The one reader of packet headers. cgroup_skb sees a packet from its IP header on, whole:
 //! after reassembly, before fragmentation; headers are always in the linear part.
 
-use core::arch::asm;
-
 use aya_ebpf::programs::SkBuffContext;
 use observer_common::{
     conn::Tuple,
     flow::{FLAG_FIN, FLAG_RST},
 };
+
+use crate::insn::opaque;
 
 const TCP: u8 = 6;
 const UDP: u8 = 17;
@@ -75,7 +75,7 @@ pub(crate) fn segment(ctx: &SkBuffContext) -> Option<Segment> {
         } else {
             None
         },
-        flags: (tcp[13] & 1) * FLAG_FIN | ((tcp[13] >> 2) & 1) * FLAG_RST,
+        flags: ((tcp[13] & 1) * FLAG_FIN) | (((tcp[13] >> 2) & 1) * FLAG_RST),
         payload_at,
         payload_len: ctx.len().saturating_sub(payload_at),
         tcp_at,
@@ -195,10 +195,9 @@ fn header<const N: usize>(ctx: &SkBuffContext, at: usize) -> Option<&[u8; N]> {
             (*ctx.skb.skb).data_end as usize,
         )
     };
-    let mut start = data + at;
-    // SAFETY: changes nothing. It keeps LLVM from folding `at` into the loads below, after
-    // which the verifier no longer sees that the checked pointer is the one read.
-    unsafe { asm!("{0} = {0}", inout(reg) start) };
+    // Or LLVM folds `at` into the loads below, after which the verifier no longer sees that the
+    // checked pointer is the one read.
+    let start = opaque((data + at) as u64) as usize;
     if start + N > end {
         return None;
     }

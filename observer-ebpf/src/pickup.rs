@@ -5,7 +5,7 @@ use aya_ebpf::EbpfContext;
 use crate::{
     adopt, clock,
     maps::{conns, ports},
-    tracepoint::TracedSock,
+    traced::TracedSock,
 };
 
 /// The first recv of a turn is stamped, the others are not.

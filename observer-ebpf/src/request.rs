@@ -212,7 +212,7 @@ fn payload<const PIPELINES: bool>(
         at_boundary(ctx, sock, &mut told, conn, flow, segment, &mut place, http)?;
         let first = First::read(ctx, place.at, place.len);
         let begins = http::begins(ctx, first, place.at, place.len);
-        if begins == Begins::Request && !(is_under_way(conn) && !First::is_bodiless(flow.word)) {
+        if begins == Begins::Request && (!is_under_way(conn) || First::is_bodiless(flow.word)) {
             if PIPELINES
                 && is_under_way(conn)
                 && First::is_bodiless(first.word)
@@ -362,6 +362,7 @@ fn is_under_way(conn: *const Conn) -> bool {
 }
 
 /// The place where a turn may begin; `None` if it is not in this segment.
+#[expect(clippy::too_many_arguments, reason = "all of them its caller's")]
 #[inline(always)]
 fn at_boundary(
     ctx: &SkBuffContext,

@@ -13,17 +13,10 @@ use aya_ebpf::{
 };
 use observer_common::conn::Tuple;
 
-use crate::settings::{self, SockCommon};
-
-/// What the programs ask of a traced socket.
-pub(crate) trait TracedSock {
-    /// The local port, in host order; 0 once let go.
-    fn port(&self) -> u16;
-    /// The same number as the packet hooks' cookie.
-    fn cookie(&self) -> u64;
-    /// The two ends, the local one as the server.
-    fn tuple(&self) -> Tuple;
-}
+use crate::{
+    settings::{self, SockCommon},
+    traced::TracedSock,
+};
 
 /// `struct sock *`, typed by BTF.
 pub(crate) struct BtfSock(*const u8);

@@ -1,12 +1,12 @@
 //! What the programs count about themselves, per CPU.
 
-use core::arch::asm;
-
 use aya_ebpf::{macros::map, maps::PerCpuArray};
 use observer_common::{
     loss::{Counter, ring_full_slot},
     stats::{SLOTS, protocol_slot},
 };
+
+use crate::insn;
 
 #[map]
 static STATS: PerCpuArray<u64> = PerCpuArray::with_max_entries(SLOTS, 0);
@@ -36,9 +36,9 @@ fn add_one(slot: u32) -> u64 {
         return 0;
     };
     // SAFETY: this CPU's element of our array. Atomic, since a packet that arrives may interrupt
-    // one that is sent; in assembly, since the fetching kind that LLVM may choose needs 5.12.
+    // one that is sent.
     unsafe {
-        asm!("lock *(u64 *)({0} + 0) += {1}", in(reg) slot, in(reg) 1_u64, options(nostack));
+        insn::add(slot, 1);
         slot.read_volatile()
     }
 }

@@ -1,9 +1,9 @@
 //! Dropped datagrams by port: user space makes an entry for each port, before it attaches.
 
-use core::arch::asm;
-
 use aya_ebpf::{macros::map, maps::HashMap};
 use observer_common::limits::TFTP_PORTS;
+
+use crate::insn;
 
 #[map]
 static UDP_DROPS: HashMap<u16, u64> = HashMap::with_max_entries(TFTP_PORTS, 0);
@@ -14,8 +14,6 @@ pub(crate) fn count(port: u16) {
     let Some(drops) = UDP_DROPS.get_ptr_mut(port) else {
         return;
     };
-    // SAFETY: a live element. Atomic, since all CPUs share it; in assembly as in `stats`.
-    unsafe {
-        asm!("lock *(u64 *)({0} + 0) += {1}", in(reg) drops, in(reg) 1_u64, options(nostack));
-    }
+    // SAFETY: a live element.
+    unsafe { insn::add(drops, 1) };
 }

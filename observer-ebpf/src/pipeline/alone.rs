@@ -55,8 +55,10 @@ pub(crate) fn follow(
     };
     // SAFETY: a live element; egress is the only writer of these, and of `request.word` it
     // reads one word.
-    let pipe_ref = unsafe { &mut *pipe };
-    let asked = unsafe { (&raw const (*conn).request.word).read_volatile() };
+    let (pipe_ref, asked) = unsafe {
+        let asked = (&raw const (*conn).request.word).read_volatile();
+        (&mut *pipe, asked)
+    };
     match bytes {
         Bytes::Head => {
             pipe_ref.framer = Framer::default();

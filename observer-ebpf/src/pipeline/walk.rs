@@ -1,7 +1,7 @@
 //! A walk over a segment's payload, one step a call: `bpf_loop` keeps the verifier from
 //! walking all of them.
 
-use core::{arch::asm, ffi::c_void};
+use core::ffi::c_void;
 
 use aya_ebpf::{bindings::__sk_buff, helpers::generated::bpf_loop, programs::SkBuffContext};
 use observer_common::{
@@ -12,7 +12,7 @@ use observer_common::{
 };
 
 use crate::{
-    capture,
+    capture, insn,
     maps::ring::{self, Told},
     packet::Segment,
 };
@@ -112,11 +112,8 @@ impl Run {
     #[inline(always)]
     pub(super) fn stride(&self, walk: &mut Walk) -> Option<u64> {
         let from = walk.window.as_ptr().wrapping_add(self.see(walk, STRIDE)?);
-        let word;
-        // SAFETY: eight bytes of the window, as `see` made sure. In assembly, since LLVM reads
-        // what is not aligned byte by byte.
-        unsafe { asm!("{0} = *(u64 *)({1} + 0)", out(reg) word, in(reg) from) };
-        Some(word)
+        // SAFETY: eight bytes of the window, as `see` made sure.
+        Some(unsafe { insn::unaligned(from) })
     }
 
     /// The next byte.

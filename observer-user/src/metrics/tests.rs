@@ -179,7 +179,9 @@ fn hostile_traffic_keeps_to_the_limit() {
     }
     metrics.observer.probe_runs(&Hook::ALL.map(runs));
     for port in 1..=observer_common::limits::TFTP_PORTS {
-        metrics.sockets.udp_drops(u16::try_from(port).expect("few"), 1);
+        metrics
+            .sockets
+            .udp_drops(u16::try_from(port).expect("few"), 1);
     }
     let exposition = metrics.encode().expect("encoded");
     let text = exposition.text(Format::OpenMetrics);
