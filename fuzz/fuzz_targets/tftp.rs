@@ -8,11 +8,9 @@ use libfuzzer_sys::fuzz_target;
 use observer_common::tftp::Peer;
 use observer_user::model::{
     classify::Classifier,
-    tftp::{
-        Fact, Transfers,
-        replay::{Datagram, From, Replay},
-    },
+    tftp::{Event, Fact, Transfers},
 };
+use programs::{Hook, Kernel, wire::Datagram};
 
 static CLASSIFIER: LazyLock<Arc<Classifier>> = LazyLock::new(|| Arc::new(Classifier::dragonfly()));
 
@@ -20,7 +18,7 @@ static CLASSIFIER: LazyLock<Arc<Classifier>> = LazyLock::new(|| Arc::new(Classif
 /// length, and its payload.
 fuzz_target!(|bytes: &[u8]| {
     let mut rest = bytes;
-    let (mut replay, mut facts) = (Replay::default(), Vec::new());
+    let (mut kernel, mut facts) = (Kernel::new(&[], &[69]), Vec::new());
     let mut transfers = Transfers::new(Arc::clone(&CLASSIFIER));
     let mut now_ns = 0;
     while let [how, seconds, len, behind @ ..] = rest {
@@ -28,7 +26,11 @@ fuzz_target!(|bytes: &[u8]| {
         rest = behind;
         now_ns += u64::from(*seconds) * 1_000_000_000;
         let datagram = Datagram {
-            from: if how & 1 == 0 { From::Client } else { From::Server },
+            hook: if how & 1 == 0 {
+                Hook::Ingress
+            } else {
+                Hook::Egress
+            },
             peer: Peer {
                 port: u16::from(how >> 1 & 1),
                 ..Peer::default()
@@ -38,10 +40,14 @@ fuzz_target!(|bytes: &[u8]| {
             len: u32::from(*len) + u32::from(how >> 4) * 512,
             payload,
         };
-        replay.on_datagram(&datagram, &[69], |event| transfers.on_event(event, &mut facts));
+        datagram.pass(&mut kernel);
+        for record in kernel.transfer_events() {
+            let event = Event::decode(&record).expect("one of ours");
+            transfers.on_event(&event, &mut facts);
+        }
         for peer in transfers.due(now_ns) {
-            if let Some(entry) = replay.transfer(&peer) {
-                transfers.on_entry(&peer, entry, now_ns, &mut facts);
+            if let Some(entry) = kernel.transfer(&peer) {
+                transfers.on_entry(&peer, &entry, now_ns, &mut facts);
             }
         }
     }

@@ -53,6 +53,12 @@ impl Capture {
         Self::begin(netns, port, &["-i", "lo", "-s", "128", &filter])
     }
 
+    /// Captures segments of up to 8 KiB whole; returns when it does.
+    pub fn segments(netns: &Netns, port: u16) -> Result<Self> {
+        let filter = format!("port {port}");
+        Self::begin(netns, port, &["-i", "lo", "-s", "8192", &filter])
+    }
+
     /// Captures every datagram on every interface, and the whole of any TFTP request: 512 bytes.
     pub fn datagrams(netns: &Netns) -> Result<Self> {
         let filter = "udp or icmp or icmp6";

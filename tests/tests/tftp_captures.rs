@@ -2,7 +2,10 @@
 
 use std::{fs, path::Path};
 
-use tests::{tftp::transfers, verify};
+use tests::{
+    tftp::transfers,
+    verify::{Comparison, Ports, verify},
+};
 
 const CAPTURES: [&str; 10] = [
     "bios-ipxe-rom-http",
@@ -35,8 +38,17 @@ fn the_observer_says_of_real_boots_what_tshark_does() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/captures");
     for name in CAPTURES {
         let capture = folder.join(name).with_extension("pcap.gz");
-        let (_, differences) = verify::tftp(&capture, &[69]).expect("compared");
-        let differences: Vec<String> = differences.iter().map(ToString::to_string).collect();
-        assert_eq!(differences, Vec::<String>::new(), "{name}");
+        let ports = Ports {
+            http: vec![80],
+            tftp: vec![69],
+        };
+        for comparison in verify(&capture, &ports).expect("compared") {
+            let Comparison {
+                protocol,
+                differences,
+                ..
+            } = comparison;
+            assert_eq!(differences, Vec::<String>::new(), "{name}: {protocol}");
+        }
     }
 }

@@ -5,14 +5,17 @@ use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
-use tests::verify;
+use tests::verify::{Comparison, Ports, verify};
 
 #[derive(Parser)]
 #[command(about = "Compare what the observer would say of captures with what tshark says")]
 struct Args {
-    /// pcap files, maybe gzipped; payload may be cut behind requests and options
+    /// pcap files, maybe gzipped; payload may be cut behind heads and options
     #[arg(required = true)]
     captures: Vec<PathBuf>,
+    /// TCP port where HTTP requests arrive; may be given more than once
+    #[arg(long = "http-port", value_name = "N", default_values_t = [80])]
+    http_ports: Vec<u16>,
     /// UDP port where TFTP requests arrive; may be given more than once
     #[arg(long = "tftp-port", value_name = "N", default_values_t = [69])]
     tftp_ports: Vec<u16>,
@@ -20,19 +23,27 @@ struct Args {
 
 fn main() -> Result<ExitCode> {
     let args = Args::parse();
+    let ports = Ports {
+        http: args.http_ports,
+        tftp: args.tftp_ports,
+    };
     let mut differ = false;
     for capture in &args.captures {
-        let (transfers, differences) = verify::tftp(capture, &args.tftp_ports)
-            .with_context(|| capture.display().to_string())?;
-        println!(
-            "{}: {transfers} TFTP transfers, {} told differently",
-            capture.display(),
-            differences.len()
-        );
-        for difference in &differences {
-            println!("  {difference}");
+        let name = capture.display();
+        let comparisons = verify(capture, &ports).with_context(|| name.to_string())?;
+        for Comparison {
+            protocol,
+            compared,
+            differences,
+        } in &comparisons
+        {
+            let differing = differences.len();
+            println!("{name}: {compared} {protocol}, {differing} told differently");
+            for difference in differences {
+                println!("  {difference}");
+            }
+            differ |= !differences.is_empty();
         }
-        differ |= !differences.is_empty();
     }
     Ok(ExitCode::from(u8::from(differ)))
 }

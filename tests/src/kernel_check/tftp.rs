@@ -1,5 +1,5 @@
-//! The programs against their own rules in pure code: the same datagrams, sent for real and
-//! replayed, must tell the same and leave the same state.
+//! The programs on this kernel, and compiled for the host: the same datagrams must tell the same
+//! and leave the same state.
 
 use std::{
     net::{IpAddr, UdpSocket},
@@ -10,19 +10,22 @@ use anyhow::{Context as _, Result, ensure};
 use observer_common::tftp::{ACK, DATA, ERROR, OACK, Peer, RRQ, Side, Transfer, WRQ};
 use observer_user::{
     kernel::{Kernel, Settings},
-    model::{
-        event::Kind,
-        tftp::{
-            Event,
-            replay::{Datagram, From, Replay},
-        },
-    },
+    model::{event::Kind, tftp::Event},
 };
+use programs::{Hook, wire::Datagram};
 
 /// Datagrams of each round.
 const DATAGRAMS: usize = 60;
 /// Rounds, each with a client of its own.
 const ROUNDS: u64 = 20;
+
+/// Any client: on the host there is no other.
+const CLIENT: Peer = Peer {
+    address: [0; 16],
+    port: 1,
+    reserved: [0; 3],
+    netns: 0,
+};
 
 /// A client, and a server with its port for requests and two others.
 struct Ends {
@@ -53,11 +56,11 @@ impl Ends {
     }
 
     /// Sends it, and waits until it is there.
-    fn send(&self, from: From, number: usize, payload: &[u8]) -> Result<()> {
+    fn send(&self, hook: Hook, number: usize, payload: &[u8]) -> Result<()> {
         let server = self.server(number)?;
-        let (sender, receiver) = match from {
-            From::Client => (&self.client, server),
-            From::Server => (server, &self.client),
+        let (sender, receiver) = match hook {
+            Hook::Ingress => (&self.client, server),
+            Hook::Egress => (server, &self.client),
         };
         sender.send_to(payload, receiver.local_addr()?)?;
         receiver.recv(&mut [0; 2048]).context("it did not arrive")?;
@@ -72,6 +75,15 @@ struct Seen {
     left: Option<Transfer>,
 }
 
+impl Seen {
+    /// Returns whose transfer it is.
+    fn take(&mut self, record: &[u8]) -> Option<Peer> {
+        let event = Event::decode(record)?;
+        self.told.push((event.kind, event.data.to_vec()));
+        Some(event.header.peer)
+    }
+}
+
 /// Attaches, sends, and compares.
 pub(super) fn check(address: IpAddr) -> Result<()> {
     let mut ends = Ends::new(address)?;
@@ -84,24 +96,26 @@ pub(super) fn check(address: IpAddr) -> Result<()> {
     let mut clients = Vec::new();
     for round in 0..ROUNDS {
         let mut numbers = Numbers(round);
-        let (mut replay, mut expected) = (Replay::default(), Seen::default());
-        let mut datagrams = vec![(From::Client, 0, request(RRQ, 1))];
+        let mut host = programs::Kernel::new(&[], &settings.tftp_ports);
+        let mut datagrams = vec![(Hook::Ingress, 0, request(RRQ, 1))];
         datagrams.extend((1..DATAGRAMS).map(|_| numbers.datagram()));
-        for (from, number, payload) in &datagrams {
-            ends.send(*from, *number, payload)?;
+        for (hook, number, payload) in &datagrams {
+            ends.send(*hook, *number, payload)?;
             let datagram = Datagram {
-                from: *from,
-                peer: Peer::default(),
+                hook: *hook,
+                peer: CLIENT,
                 local_port: ends.port(*number)?,
                 at_ns: 0,
                 len: u32::try_from(payload.len())?,
                 payload,
             };
-            replay.on_datagram(&datagram, &settings.tftp_ports, |event| {
-                expected.told.push((event.kind, event.data.to_vec()));
-            });
+            datagram.pass(&mut host);
         }
-        expected.left = replay.transfer(&Peer::default()).copied();
+        let mut expected = Seen::default();
+        for record in host.transfer_events() {
+            expected.take(&record);
+        }
+        expected.left = host.transfer(&CLIENT);
         let (seen, peer) = seen(&mut kernel)?;
         ensure!(
             peer.port == ends.client.local_addr()?.port() && peer.address == mapped(address),
@@ -120,10 +134,7 @@ pub(super) fn check(address: IpAddr) -> Result<()> {
 fn seen(kernel: &mut Kernel) -> Result<(Seen, Peer)> {
     let (mut seen, mut peer) = (Seen::default(), None);
     kernel.drain_transfers(|record| {
-        if let Some(event) = Event::decode(record) {
-            seen.told.push((event.kind, event.data.to_vec()));
-            peer = Some(event.header.peer);
-        }
+        peer = seen.take(record).or(peer);
     });
     let peer = peer.context("nothing was told")?;
     seen.left = kernel.transfer(&peer).map(without_time);
@@ -169,11 +180,11 @@ impl Numbers {
         (self.0 >> 33) % bound
     }
 
-    fn datagram(&mut self) -> (From, usize, Vec<u8>) {
-        let from = if self.below(2) == 0 {
-            From::Client
+    fn datagram(&mut self) -> (Hook, usize, Vec<u8>) {
+        let hook = if self.below(2) == 0 {
+            Hook::Ingress
         } else {
-            From::Server
+            Hook::Egress
         };
         let number = [0, 1, 1, 1, 1, 2][usize::try_from(self.below(6)).unwrap_or(0)];
         let opcodes = [RRQ, WRQ, DATA, DATA, DATA, ACK, ACK, ACK, ERROR, OACK, 7];
@@ -186,6 +197,6 @@ impl Numbers {
                 [&opcode.to_be_bytes(), &block.to_be_bytes(), &*vec![7; len]].concat()
             }
         };
-        (from, number, payload)
+        (hook, number, payload)
     }
 }

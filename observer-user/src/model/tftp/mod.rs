@@ -7,7 +7,6 @@
 mod event;
 pub mod fact;
 mod packet;
-pub mod replay;
 mod transfer;
 
 use std::{

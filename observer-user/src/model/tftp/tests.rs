@@ -6,11 +6,9 @@ use std::{
 use observer_common::tftp::{ACK, DATA, ERROR, OACK, Peer, RRQ, UNANSWERED_NS, WRQ};
 use proptest::prelude::*;
 
-use super::{
-    Fact, Operation, Outcome, Transfers,
-    fact::Sender,
-    replay::{Datagram, From, Replay},
-};
+use programs::{Hook, Kernel, wire::Datagram};
+
+use super::{Event, Fact, Operation, Outcome, Transfers, fact::Sender};
 use crate::model::classify::Classifier;
 
 /// Where a server answers from.
@@ -21,7 +19,7 @@ static DRAGONFLY: LazyLock<Arc<Classifier>> = LazyLock::new(|| Classifier::drago
 
 /// A server's host, and what is found out there.
 struct Host {
-    replay: Replay,
+    kernel: Kernel,
     transfers: Transfers,
     peer: Peer,
     now_ns: u64,
@@ -31,7 +29,7 @@ struct Host {
 impl Host {
     fn new() -> Self {
         Self {
-            replay: Replay::default(),
+            kernel: Kernel::new(&[], &[69]),
             transfers: Transfers::new(Arc::clone(&DRAGONFLY)),
             peer: Peer {
                 port: 2070,
@@ -42,39 +40,40 @@ impl Host {
         }
     }
 
-    fn take(&mut self, from: From, local_port: u16, payload: &[u8]) {
+    fn take(&mut self, hook: Hook, local_port: u16, payload: &[u8]) {
         self.now_ns += 1_000_000;
         let datagram = Datagram {
-            from,
+            hook,
             peer: self.peer,
             local_port,
             at_ns: self.now_ns,
             len: u32::try_from(payload.len()).expect("short"),
             payload,
         };
-        let (transfers, facts) = (&mut self.transfers, &mut self.facts);
-        self.replay.on_datagram(&datagram, &[69], |event| {
-            transfers.on_event(event, facts);
-        });
+        datagram.pass(&mut self.kernel);
+        for record in self.kernel.transfer_events() {
+            let event = Event::decode(&record).expect("one of ours");
+            self.transfers.on_event(&event, &mut self.facts);
+        }
     }
 
     fn asks(&mut self, payload: &[u8]) {
-        self.take(From::Client, 69, payload);
+        self.take(Hook::Ingress, 69, payload);
     }
 
     fn says(&mut self, payload: &[u8]) {
-        self.take(From::Client, TID, payload);
+        self.take(Hook::Ingress, TID, payload);
     }
 
     fn answers(&mut self, payload: &[u8]) {
-        self.take(From::Server, TID, payload);
+        self.take(Hook::Egress, TID, payload);
     }
 
     fn look(&mut self) {
         for peer in self.transfers.due(self.now_ns) {
-            let entry = self.replay.transfer(&peer).expect("an entry");
+            let entry = self.kernel.transfer(&peer).expect("an entry");
             self.transfers
-                .on_entry(&peer, entry, self.now_ns, &mut self.facts);
+                .on_entry(&peer, &entry, self.now_ns, &mut self.facts);
         }
     }
 
@@ -626,7 +625,7 @@ proptest! {
                 RRQ | WRQ => request(opcode, &format!("file{number}"), ""),
                 _ => [&opcode.to_be_bytes(), &number.to_be_bytes(), &*vec![7; len]].concat(),
             };
-            let from = if is_client { From::Client } else { From::Server };
+            let from = if is_client { Hook::Ingress } else { Hook::Egress };
             host.take(from, if port == 0 { 69 } else { TID + port }, &payload);
             if len % 5 == 0 {
                 host.wait(u64::from(number) * 9);

@@ -53,5 +53,6 @@ sources! {
 
 mod insn;
 mod kernel;
+pub mod wire;
 
 pub use kernel::{Hook, Kernel, Packet, Socket, State};
