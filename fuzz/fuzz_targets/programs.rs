@@ -146,10 +146,11 @@ fuzz_target!(|bytes: &[u8]| {
             fact,
             Fact::Ended { .. }
                 | Fact::Streaming { .. }
+                | Fact::Displaced { .. }
                 | Fact::Dropped { .. }
                 | Fact::Discarded { .. }
         )
     });
     let live: u64 = tracker.live().in_flight.iter().sum();
-    assert_eq!(over + live as usize, begun);
+    assert_eq!(over + live as usize, begun, "{facts:#?}");
 });

@@ -303,6 +303,7 @@ impl HttpMetrics {
             }
             Fact::Begun { .. }
             | Fact::Answered { .. }
+            | Fact::Displaced { .. }
             | Fact::Dropped { .. }
             | Fact::Lost(_)
             | Fact::Unread(_) => {}

@@ -140,7 +140,8 @@ impl Metrics {
             | Fact::Streaming { .. }
             | Fact::Delivered { .. }
             | Fact::Undelivered { .. }
-            | Fact::Discarded { .. } => {}
+            | Fact::Discarded { .. }
+            | Fact::Displaced { .. } => {}
         }
         self.http.record(fact);
     }

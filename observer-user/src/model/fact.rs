@@ -165,6 +165,12 @@ pub enum Fact {
         /// What was asked.
         asked: Asked,
     },
+    /// An exchange that was begun, of early data that another connection displaced: the kernel
+    /// side counts it as lost.
+    Displaced {
+        /// What was asked.
+        asked: Asked,
+    },
     /// An exchange that was begun is not in the numbers.
     Dropped {
         /// What was asked.

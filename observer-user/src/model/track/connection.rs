@@ -237,6 +237,12 @@ impl Connection {
         }
     }
 
+    /// Another connection has taken the place of its early data.
+    pub(super) fn displaced(&self, facts: &mut Vec<Fact>) {
+        let asked = self.exchanges.iter().filter_map(Exchange::asked);
+        facts.extend(asked.map(|asked| Fact::Displaced { asked: *asked }));
+    }
+
     /// The exchanges under way are not in the numbers.
     pub(super) fn give_up(&mut self, loss: Loss, facts: &mut Vec<Fact>) {
         for exchange in self.exchanges.drain(..) {

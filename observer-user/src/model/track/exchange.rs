@@ -650,7 +650,7 @@ impl Exchange {
         }
     }
 
-    fn asked(&self) -> Option<&Asked> {
+    pub(super) fn asked(&self) -> Option<&Asked> {
         match &self.request {
             Request::Head(_) => None,
             Request::Line { asked, .. } | Request::Whole { asked, .. } => Some(asked),

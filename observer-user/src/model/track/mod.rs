@@ -230,9 +230,10 @@ impl Tracker {
     fn on_request(&mut self, event: &Event<'_>, facts: &mut Vec<Fact>) {
         let key = Key::of(event.header.cookie, event.header.conn.tuple);
         if let Key::Early(_) = key {
-            // Another connection's, with the same addresses and ports: the kernel side has
-            // counted that.
-            self.connections.remove(&key);
+            // Another connection's, with the same addresses and ports.
+            if let Some(displaced) = self.connections.remove(&key) {
+                displaced.displaced(facts);
+            }
         }
         if event.header.conn.request.turn > 1 {
             let header = &event.header;
@@ -284,9 +285,10 @@ impl Tracker {
         let Some(mut connection) = self.connections.remove(&Key::of(cookie, conn.tuple)) else {
             return;
         };
-        // Early data that another connection displaced is counted by the kernel side.
         if cookie != 0 || conn.request.flags != 0 {
             connection.on_closed(conn, now_ns, facts);
+        } else {
+            connection.displaced(facts);
         }
     }
 }

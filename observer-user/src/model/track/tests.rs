@@ -276,6 +276,9 @@ fn early_data_of_another_connection_is_displaced() {
         (wire.ended().len(), wire.lost(), wire.in_flight()),
         (2, vec![], 0)
     );
+    // Both are told, for they had begun.
+    let displaced = |fact: &&Fact| matches!(fact, Fact::Displaced { .. });
+    assert_eq!(wire.facts.iter().filter(displaced).count(), 2);
 }
 
 #[test]
