@@ -5,6 +5,7 @@
 //! panics and says why; none is skipped.
 
 pub mod apache;
+pub mod bench;
 pub mod capture;
 pub mod client;
 pub mod kernel_check;

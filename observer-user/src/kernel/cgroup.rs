@@ -13,7 +13,7 @@ const ROOT_INODE: u64 = 1;
 
 /// Opens the root cgroup, where it is mounted or through a mount that no path leads to and
 /// that ends with its descriptor.
-pub(super) fn root() -> Result<OwnedFd> {
+pub fn root() -> Result<OwnedFd> {
     let root = match mounted()? {
         Some(path) => open(&path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
             .with_context(|| format!("open the cgroup2 mount at {path}"))?,

@@ -40,6 +40,7 @@ use tokio::io::{Interest, unix::AsyncFd};
 
 use crate::model::table::Table;
 
+pub use self::cgroup::root as root_cgroup;
 use self::maps::Maps;
 pub use self::preflight::check as preflight;
 pub use self::{

@@ -68,9 +68,7 @@ impl InFlight {
             Fact::Streaming { asked, at_ns, .. } => {
                 self.leave(&asked.class, asked.line_ns, *at_ns);
             }
-            Fact::Dropped { asked, .. }
-            | Fact::Discarded { asked }
-            | Fact::Displaced { asked } => {
+            Fact::Dropped { asked, .. } | Fact::Discarded { asked } | Fact::Displaced { asked } => {
                 self.leave(&asked.class, asked.line_ns, now_ns);
             }
             Fact::Answered { .. }

@@ -1,0 +1,52 @@
+//! Measures what the observer costs.
+#![allow(clippy::print_stdout, reason = "the figures are its result")]
+
+use anyhow::Result;
+use clap::Parser;
+use serde_json::Value;
+use tests::bench;
+
+#[derive(Parser)]
+#[command(about = "Measure what the observer costs")]
+struct Args {
+    /// What to measure [default: all]
+    #[arg(value_name = "NAME")]
+    names: Vec<Name>,
+    /// How often
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    rounds: usize,
+    /// Print JSON instead of tables
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Name {
+    /// Nanoseconds of the programs
+    Kernel,
+}
+
+fn main() -> Result<()> {
+    let args = Args::parse();
+    let all = [Name::Kernel];
+    let names = if args.names.is_empty() {
+        all.to_vec()
+    } else {
+        args.names
+    };
+    let mut reports = Vec::new();
+    for name in names {
+        let report = match name {
+            Name::Kernel => bench::kernel::run(args.rounds)?,
+        };
+        if args.json {
+            reports.push(report.json());
+        } else {
+            println!("{}", report.table());
+        }
+    }
+    if args.json {
+        println!("{:#}", Value::from(reports));
+    }
+    Ok(())
+}
