@@ -7,6 +7,7 @@
 pub mod apache;
 pub mod capture;
 pub mod client;
+pub mod http;
 pub mod kernel_check;
 pub mod lighttpd;
 pub mod load;
