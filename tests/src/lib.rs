@@ -8,6 +8,7 @@ pub mod apache;
 pub mod bench;
 pub mod capture;
 pub mod client;
+pub mod http;
 pub mod kernel_check;
 pub mod lighttpd;
 pub mod load;
