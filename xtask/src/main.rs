@@ -35,7 +35,7 @@ enum Command {
     Test,
     /// Compare what the observer would say of captures with what tshark says
     Verify {
-        /// pcap files, and `--tftp-port N` for other ports than 69
+        /// pcap files, with `--http-port N` and `--tftp-port N` for other ports than 80 and 69
         #[arg(required = true, allow_hyphen_values = true, value_name = "PCAP")]
         args: Vec<String>,
     },

@@ -163,7 +163,7 @@ impl Tftp {
         let mut ack = [0, 4, 0, 0];
         let (client, server) = (self.client.local_addr()?, self.transfer.local_addr()?);
         for pair in 0..pairs {
-            let block = (pair as u16).wrapping_add(1).to_be_bytes();
+            let block = u16::try_from(pair % 65_536)?.wrapping_add(1).to_be_bytes();
             data[2..4].copy_from_slice(&block);
             ack[2..4].copy_from_slice(&block);
             self.transfer.send_to(&data, client)?;

@@ -1,6 +1,8 @@
 //! The host of a capture: its sockets as its packets tell of them, and the programs on its hooks.
 //!
 //! What no packet tells is not here: when a process took bytes, and that an accept queue was full.
+//! Segments of an answer that a capture lacks are passed where later ones show that they were sent,
+//! with zeros for bytes: a capture of a boot is small without them.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -9,12 +11,14 @@ use std::{
 };
 
 use observer_common::conn::Tuple;
-use programs::{Hook, Kernel, Socket, State};
+use programs::{Hook, Kernel, Socket, State, wire};
 
 use super::capture::{Packet, Segment, Transport};
 
 /// A moment that is not 0.
 const BEGINNING_NS: u64 = 1_000_000_000;
+/// Of what is passed in one go, where the capture has it not.
+const PIECE: u32 = 1 << 15;
 /// Any device but the loopback.
 const DEVICE: u32 = 2;
 
@@ -39,6 +43,8 @@ struct Connection {
     bytes_received: u64,
     /// Segments behind a gap: where they end, by where they begin.
     early: BTreeMap<u32, u32>,
+    /// Behind what the server has sent, once that is known.
+    sent: Option<u32>,
     /// Behind the client's FIN.
     client_end: Option<u32>,
     /// Behind the server's FIN.
@@ -65,6 +71,7 @@ impl Connection {
             next_seq,
             bytes_received: 1,
             early: BTreeMap::new(),
+            sent: None,
             client_end: None,
             server_end: None,
             server_end_acknowledged: false,
@@ -116,6 +123,12 @@ impl Connection {
             && !is_after(end, ack)
         {
             self.server_end_acknowledged = true;
+        }
+    }
+
+    fn has_sent(&mut self, end: u32) {
+        if self.sent.is_none_or(|sent| is_after(end, sent)) {
+            self.sent = Some(end);
         }
     }
 
@@ -204,6 +217,12 @@ impl Host {
             return;
         };
         let socket = connection.socket(packet.to);
+        if let Some(ack) = segment.ack {
+            self.fill(ends, ack, now_ns);
+        }
+        let Some(connection) = self.connections.get_mut(&ends) else {
+            return;
+        };
         let is_reset = segment.rst && segment.seq == connection.next_seq;
         connection.receive(segment);
         let is_over = is_reset || connection.is_over();
@@ -220,6 +239,17 @@ impl Host {
             return;
         };
         let mut socket = connection.socket(packet.from);
+        if segment.syn {
+            connection.sent = Some(segment.seq.wrapping_add(1));
+        } else if !segment.rst {
+            self.fill(ends, segment.seq, now_ns);
+        }
+        let Some(connection) = self.connections.get_mut(&ends) else {
+            return;
+        };
+        if segment.len != 0 {
+            connection.has_sent(segment.seq.wrapping_add(segment.len));
+        }
         if segment.fin {
             let end = segment.seq.wrapping_add(segment.len);
             connection.server_end = Some(end.wrapping_add(1));
@@ -231,6 +261,31 @@ impl Host {
         self.run(Hook::Egress, packet, &socket, now_ns);
         if segment.rst {
             self.destroy(ends, now_ns);
+        }
+    }
+
+    /// Passes what the server must have sent by now, and the capture has not.
+    fn fill(&mut self, ends: (SocketAddr, SocketAddr), until: u32, now_ns: u64) {
+        while let Some(connection) = self.connections.get_mut(&ends) {
+            let Some(sent) = connection.sent.filter(|sent| is_after(until, *sent)) else {
+                return;
+            };
+            if connection.server_end.is_some() {
+                // It is the FIN that is acknowledged.
+                return;
+            }
+            let len = until.wrapping_sub(sent).min(PIECE);
+            connection.has_sent(sent.wrapping_add(len));
+            let missing = wire::Segment {
+                hook: Hook::Egress,
+                client: ends.0,
+                at_ns: now_ns,
+                seq: sent,
+                ack: connection.next_seq,
+                flags: wire::flags::ACK,
+                payload: &vec![0; len as usize],
+            };
+            missing.pass(&mut self.kernel, &connection.socket(ends.1));
         }
     }
 

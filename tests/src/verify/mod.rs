@@ -5,6 +5,7 @@
 
 mod capture;
 mod host;
+mod http;
 mod tftp;
 
 use std::{collections::BTreeMap, fmt, net::SocketAddr, path::Path};
@@ -51,11 +52,11 @@ pub fn records(path: &Path, ports: &Ports) -> Result<Vec<Vec<u8>>> {
 
 /// Compares all that a capture has.
 pub fn verify(capture: &Path, ports: &Ports) -> Result<Vec<Comparison>> {
-    Ok(vec![compare(
-        "TFTP transfers",
-        tftp::truth(capture, ports)?,
-        tftp::ours(capture, ports)?,
-    )])
+    let (truth, ours) = (tftp::truth(capture, ports)?, tftp::ours(capture, ports)?);
+    let tftp = compare("TFTP transfers", truth, ours);
+    let (truth, ours) = (http::truth(capture, ports)?, http::ours(capture, ports)?);
+    let http = compare("HTTP requests", truth, ours);
+    Ok(vec![tftp, http])
 }
 
 fn compare<T: Told>(protocol: &'static str, truth: Vec<T>, ours: Vec<T>) -> Comparison {
