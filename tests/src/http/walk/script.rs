@@ -12,6 +12,8 @@ use crate::http::{
 pub(super) enum Row {
     /// Both SYNs; on the same ports again, it makes another connection.
     Open,
+    /// The same, and the client's has this payload (RFC 7413).
+    OpenWith(&'static str),
     /// The client sends.
     C(&'static str),
     /// The server sends.
@@ -79,7 +81,8 @@ impl Script {
         self.server = self.server.max(1);
         self.acked = self.acked.max(1);
         match row {
-            Row::Open => self.open(),
+            Row::Open => self.open(""),
+            Row::OpenWith(text) => self.open(text),
             Row::C(text) => self.send(&From::Client, text.as_bytes(), len(text), none),
             Row::S(text) => self.send(&From::Server, text.as_bytes(), len(text), none),
             Row::Bulk(len) => self.send(&From::Server, b"", len, none),
@@ -110,16 +113,16 @@ impl Script {
         }
     }
 
-    fn open(&mut self) {
+    fn open(&mut self, early: &str) {
         self.stream += u32::from(!self.segments.is_empty());
         (self.client, self.server, self.acked) = (0, 0, 0);
         let syn = Flags {
             syn: true,
             ..Flags::default()
         };
-        self.send(&From::Client, b"", 0, syn);
+        self.send(&From::Client, early.as_bytes(), len(early), syn);
         self.segments.last_mut().expect("a segment").ack = None;
-        self.client = 1;
+        self.client += 1;
         self.send(&From::Server, b"", 0, syn);
         (self.server, self.acked) = (1, 1);
     }

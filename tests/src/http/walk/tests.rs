@@ -142,6 +142,10 @@ fn who_is_heard_no_more_has_timed_out() {
         &[Later(121)],
         &["1 GET /a 200 bytes=541 aborted by timeout"],
     );
+    check(
+        &[ClientReset, Later(121)],
+        &["1 GET /a 200 bytes=541 aborted by client"],
+    );
     // A server that has nothing to repeat may go on at any time.
     check(&[Ack, Later(121)], &["1 GET /a 200 bytes=541 in flight"]);
     check(
@@ -397,6 +401,46 @@ fn what_comes_again_or_changes_places_is_counted_once() {
             Ack,
         ],
         &["1 GET /a 200 bytes=40 complete"],
+    );
+}
+
+#[test]
+fn a_request_may_come_with_the_syn() {
+    check(
+        &[
+            OpenWith("GET /a HTTP/1.1\r\n\r\n"),
+            FIVE,
+            Ack,
+            NEXT,
+            FIVE,
+            Ack,
+        ],
+        &[
+            "1 GET /a 200 bytes=43 complete",
+            "2 GET /b 200 bytes=43 complete",
+        ],
+    );
+}
+
+#[test]
+fn segments_that_come_again_or_late_are_noticed() {
+    let check = |rows: &[Row], is_in_order| {
+        assert_eq!(connections(rows)[0].is_in_order, is_in_order, "{rows:?}");
+    };
+    check(&[Open, GET, LONG, Bulk(1000), Ack, Again(1), NEXT], true);
+    check(&[Open, GET, LONG, Lost(1000), Ack, NEXT, FIVE], true);
+    check(&[Open, GET, Again(1)], false);
+    check(&[Open, GET, LONG, Bulk(1000), Swap], false);
+}
+
+#[test]
+fn who_asks_behind_a_fin_is_not_answered() {
+    check(
+        &[Open, GET, FIVE, ServerFin, Ack, NEXT, ServerReset],
+        &[
+            "1 GET /a 200 bytes=43 complete",
+            "2 GET /b none bytes=0 aborted by server",
+        ],
     );
 }
 
