@@ -11,6 +11,8 @@ pub const FLAG_RST: u8 = 2;
 /// Of requests: they do not wait for the answers; from now on answers are framed by the
 /// kernel side.
 pub const FLAG_PIPELINED: u8 = 4;
+/// Of responses: the one under way is followed by its length, which is in `word`.
+pub const FLAG_LENGTH: u8 = 4;
 /// Pipelined, and this direction can no longer be told apart.
 pub const FLAG_OPAQUE: u8 = 8;
 /// Of responses: the connection has left HTTP (101).
@@ -39,7 +41,7 @@ pub struct Flow {
     /// Payload bytes of the turn, each once.
     pub bytes: u64,
     /// Of a request its first eight bytes, of a response its latest eight, as they come
-    /// (big-endian; of fewer, the rest is 0).
+    /// (big-endian; of fewer, the rest is 0); or its whole length, with [`FLAG_LENGTH`].
     pub word: u64,
     /// The sequence number after the highest byte seen.
     pub next_seq: u32,

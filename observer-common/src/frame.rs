@@ -134,6 +134,16 @@ impl Framer {
         }
     }
 
+    /// In a body of which so many bytes are left; of `u64::MAX`, all until the connection ends.
+    #[inline(always)]
+    pub fn in_body(left: u64) -> Self {
+        Self {
+            state: if left == u64::MAX { TO_CLOSE } else { BODY },
+            remaining: left,
+            ..Self::default()
+        }
+    }
+
     /// True once the connection speaks another protocol (101).
     #[inline(always)]
     pub fn is_upgrade(&self) -> bool {

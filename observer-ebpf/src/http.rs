@@ -22,7 +22,7 @@ const METHODS: [(&[u8; 8], u32); 9] = [
 const HTTP2: u64 = u64::from_be_bytes(*b"PRI * HT");
 /// A handshake record of TLS (RFC 8446 5.1): its type, and the version's first byte.
 const TLS: u64 = 0x1603;
-const CONNECT: u64 = u64::from_be_bytes(*b"CONNECT ");
+pub(crate) const CONNECT: u64 = u64::from_be_bytes(*b"CONNECT ");
 const OPTIONS: u64 = u64::from_be_bytes(*b"OPTIONS ");
 const EMPTY_LINE: u64 = 0x0d0a;
 

@@ -7,6 +7,7 @@
 #![feature(asm_experimental_arch)]
 
 mod adopt;
+mod answer;
 mod capture;
 mod clock;
 mod close;

@@ -15,7 +15,9 @@ use crate::{
 
 /// Meets a connection by what its server sends: a request is under way that nobody told of. It is
 /// counted as lost, and the connection known from its next request on.
-#[inline(always)]
+///
+/// A function of its own, so that the hook's stack has room for others.
+#[inline(never)]
 pub(crate) fn meet(
     ctx: &SkBuffContext,
     sock: &Sock,

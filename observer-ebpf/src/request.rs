@@ -6,7 +6,10 @@ use aya_ebpf::programs::SkBuffContext;
 use observer_common::{
     conn::{Conn, PROTOCOL_HTTP, PROTOCOL_HTTP2, PROTOCOL_OTHER, PROTOCOL_TLS, PROTOCOL_UNKNOWN},
     event::{REQUEST, REQUEST_AHEAD, REQUEST_MORE},
-    flow::{FLAG_FOLLOWED, FLAG_FRAMED, FLAG_PIPELINED, FLAG_RST, FLAG_UPGRADED, Flow, is_after},
+    flow::{
+        FLAG_FOLLOWED, FLAG_FRAMED, FLAG_LENGTH, FLAG_PIPELINED, FLAG_RST, FLAG_UPGRADED, Flow,
+        is_after,
+    },
     limits::{FAR_AHEAD, FIRST_TURNS},
     loss::Counter,
 };
@@ -358,7 +361,8 @@ fn is_under_way(conn: *const Conn) -> bool {
             (&raw const (*conn).response.turn).read_volatile(),
         )
     };
-    turn <= FIRST_TURNS && flags & (FLAG_FOLLOWED | FLAG_FRAMED) == FLAG_FOLLOWED
+    let is_told = turn <= FIRST_TURNS || flags & FLAG_LENGTH != 0;
+    is_told && flags & (FLAG_FOLLOWED | FLAG_FRAMED) == FLAG_FOLLOWED
 }
 
 /// The place where a turn may begin; `None` if it is not in this segment.

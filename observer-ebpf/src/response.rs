@@ -6,15 +6,19 @@ use aya_ebpf::programs::SkBuffContext;
 use observer_common::{
     conn::{Conn, PROTOCOL_HTTP, Tuple},
     event::{RESPONSE, RESPONSE_MORE},
-    flow::{FLAG_FOLLOWED, FLAG_FRAMED, FLAG_PIPELINED, FLAG_RST, FLAG_UPGRADED, is_after},
+    flow::{
+        FLAG_FOLLOWED, FLAG_FRAMED, FLAG_LENGTH, FLAG_PIPELINED, FLAG_RST, FLAG_UPGRADED, Flow,
+        is_after,
+    },
     limits::FIRST_TURNS,
 };
 
 use crate::{
     adopt,
+    answer::{self, Answer},
     capture::{self, Place},
     clock,
-    http::{self, Announces},
+    http::{self, Announces, First},
     maps::{conns, pending, ports, ring::Told},
     midway,
     packet::{self, Segment, Server},
@@ -76,6 +80,18 @@ fn aborted(ctx: &SkBuffContext) -> Option<()> {
     Some(())
 }
 
+/// Follows an answer by its length, from its head on.
+#[inline(always)]
+fn follow_length(flow: &mut Flow, answer: Option<Answer>) {
+    if let Some(answer) = answer {
+        flow.flags |= FLAG_FOLLOWED | FLAG_LENGTH;
+        flow.word = answer.len;
+    }
+    if flow.flags & FLAG_LENGTH != 0 && flow.bytes >= flow.word {
+        flow.flags |= FLAG_FRAMED;
+    }
+}
+
 /// The last segment of an answer is seldom longer, unless it is the answer.
 const SHORT: u32 = 4096;
 
@@ -120,10 +136,10 @@ fn payload<const PIPELINES: bool>(
     let skip = segment.payload_len.saturating_sub(new);
     let first = flow.turn != turn;
     if first {
-        if flow.flags & FLAG_FOLLOWED != 0 {
-            flow.flags &= !(FLAG_FOLLOWED | FLAG_FRAMED);
+        if flow.flags & (FLAG_FOLLOWED | FLAG_LENGTH) == FLAG_FOLLOWED {
             pipeline::alone::forget(cookie);
         }
+        flow.flags &= !(FLAG_FOLLOWED | FLAG_FRAMED | FLAG_LENGTH);
         flow.begin(turn, segment.seq.wrapping_add(skip), now);
     }
     // Bytes that we missed before a turn are not that turn's.
@@ -140,6 +156,16 @@ fn payload<const PIPELINES: bool>(
         offset,
     };
     flow.count(new, now);
+    // SAFETY: a live element; of `request.word` egress reads one word.
+    let asked = unsafe { (&raw const (*conn).request.word).read_volatile() };
+    let answer = if PIPELINES && first {
+        answer::read(ctx, &place, First::is_head(asked))
+    } else {
+        None
+    };
+    if PIPELINES {
+        follow_length(flow, answer);
+    }
     if !PIPELINES || (flow.flags & FLAG_FOLLOWED == 0 && place.len <= SHORT) {
         // Not of each: the last bytes of a long segment are in the last of its fragments.
         flow.word = http::latest(ctx, flow.word, &place);
@@ -152,13 +178,18 @@ fn payload<const PIPELINES: bool>(
             kind,
             offset,
         };
-        // SAFETY: a live element; of `request.word` egress reads one word.
-        let asked = unsafe { (&raw const (*conn).request.word).read_volatile() };
-        let announces = http::announces(ctx, place.at, asked);
+        let announces = if answer.is_some() && asked != http::CONNECT {
+            Announces::Final
+        } else {
+            http::announces(ctx, place.at, asked)
+        };
         if announces == Announces::Upgrade {
             flow.flags |= FLAG_UPGRADED;
         }
-        let end = capture::head_end_likely_last(ctx, place.at, place.len);
+        let end = match answer {
+            Some(answer) => answer.head,
+            None => capture::head_end_likely_last(ctx, place.at, place.len),
+        };
         capture::head(ctx, told, RESPONSE_MORE, conn, flow, &place, end);
         if announces == Announces::Interim {
             flow.head_done = 0;
@@ -166,7 +197,7 @@ fn payload<const PIPELINES: bool>(
             body = place.at + end;
         }
     }
-    if PIPELINES {
+    if PIPELINES && flow.flags & FLAG_LENGTH == 0 {
         let bytes = if first && turn <= FIRST_TURNS {
             Bytes::Head
         } else if flow.flags & (FLAG_FOLLOWED | FLAG_FRAMED) == FLAG_FOLLOWED {

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use observer_user::kernel::Hook;
 use tests::{
     client,
     load::Load,
@@ -238,7 +239,7 @@ fn what_hooks_take_is_told_while_the_kernel_counts_it() {
     // Its own scrapes are packets that the hooks see.
     let (counts, seconds) = runs(
         &observer
-            .until(|scrape| runs(scrape).0.len() == 4)
+            .until(|scrape| runs(scrape).0.len() == Hook::ALL.len())
             .expect("runs"),
     );
     assert_eq!(counts.len(), seconds.len());

@@ -4,7 +4,7 @@ use aya_ebpf::programs::SkBuffContext;
 use observer_common::{
     conn::Conn,
     event::{RESPONSE, RESPONSE_MORE},
-    flow::{FLAG_FOLLOWED, FLAG_FRAMED, FLAG_OPAQUE, FLAG_UPGRADED, is_after},
+    flow::{FLAG_FOLLOWED, FLAG_FRAMED, FLAG_LENGTH, FLAG_OPAQUE, FLAG_UPGRADED, Flow, is_after},
     frame::{Fed, Framer},
     pipe::Pipe,
 };
@@ -24,17 +24,22 @@ pub(crate) fn follow(
     let pipe = pipes::get(cookie)?;
     // SAFETY: live elements; egress is the only writer of `response`, `responses` and
     // `last_turn`, and of `first_turn` it reads one word.
-    let (flow, responses, first_turn, last_turn) = unsafe {
+    let (flow, responses, first_turn) = unsafe {
+        let flow = &mut (*conn).response;
+        if flow.flags & FLAG_LENGTH != 0 {
+            go_on(flow, &mut *pipe);
+        }
         (
-            &mut (*conn).response,
+            flow,
             &mut (*pipe).responses,
             (&raw const (*pipe).first_turn).read_volatile(),
-            (*pipe).last_turn,
         )
     };
     if flow.flags & FLAG_OPAQUE != 0 {
         return None;
     }
+    // SAFETY: a live element; egress is its only writer.
+    let last_turn = unsafe { (*pipe).last_turn };
     if is_after(first_turn, flow.turn) {
         // None of those it is about is answered yet: what was followed before is over.
         responses.within = 0;
@@ -48,6 +53,21 @@ pub(crate) fn follow(
         flow.flags |= FLAG_OPAQUE;
     }
     Some(())
+}
+
+/// Follows by its framing what was followed by its length so far.
+#[inline(always)]
+fn go_on(flow: &mut Flow, pipe: &mut Pipe) {
+    let left = match flow.word {
+        u64::MAX => u64::MAX,
+        len => len.saturating_sub(flow.bytes),
+    };
+    flow.flags &= !FLAG_LENGTH;
+    pipe.framer = Framer::in_body(left);
+    pipe.last_turn = flow.turn;
+    let walk = &mut pipe.responses;
+    // Its head is told.
+    (walk.within, walk.in_head, walk.told) = (u32::from(left != 0), 0, 1);
 }
 
 unsafe extern "C" fn step(_index: u32, run: *mut Run) -> i64 {
@@ -92,7 +112,7 @@ fn step_on(run: &Run) -> Option<Step> {
         pipe.responses.within = 1;
         pipe.responses.in_head = 1;
         pipe.responses.told = 0;
-        flow.flags &= !(FLAG_FOLLOWED | FLAG_FRAMED);
+        flow.flags &= !(FLAG_FOLLOWED | FLAG_FRAMED | FLAG_LENGTH);
         flow.begin(turn, flow.next_seq, run.now);
     }
     let walk = &mut pipe.responses;

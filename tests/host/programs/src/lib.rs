@@ -28,6 +28,7 @@ macro_rules! sources {
 
 sources! {
     adopt "../../../../observer-ebpf/src/adopt.rs"
+    answer "../../../../observer-ebpf/src/answer.rs"
     capture "../../../../observer-ebpf/src/capture.rs"
     clock "../../../../observer-ebpf/src/clock.rs"
     close "../../../../observer-ebpf/src/close.rs"
