@@ -1,7 +1,16 @@
-//! The port table: one byte a port, set by user space, and by the kernel when it learns.
+//! The port tables: a bit for each that is watched, and a byte for what else is known of it. Set
+//! by user space, and by the kernel when it learns.
 
-/// TCP on this port is watched for HTTP.
-pub const HTTP: u8 = 1;
+/// Words of the bitmap of TCP ports that are watched for HTTP. It is small, for each packet of the
+/// host looks there.
+pub const WATCHED_WORDS: u32 = 65_536 / 64;
+
+/// Where a port's bit is: the word and the bit.
+#[inline(always)]
+pub const fn watched_bit(port: u16) -> (u32, u64) {
+    (port as u32 / 64, 1 << (port % 64))
+}
+
 /// UDP on this port is watched for TFTP.
 pub const TFTP: u8 = 2;
 /// Never learned: our own scrape port, or one the user excluded.

@@ -24,25 +24,34 @@ pub(crate) struct Answer {
 /// that does not tell.
 #[inline(always)]
 pub(crate) fn read(ctx: &SkBuffContext, place: &Place, bodiless: bool) -> Option<Answer> {
-    let told = answer_length(ctx.skb.skb, place.at, place.len, bodiless.into());
+    // Two functions, one after the other: the stack has no room for one within the other.
+    let told = head_of_answer(ctx.skb.skb, place.at, place.len);
     if told == 0 {
         return None;
     }
-    let (head, body) = (told >> BODY_BITS, told & TO_CLOSE);
+    let (head, value) = (told >> 32 & 0xffff, told as u32);
+    let body = if bodiless || told & NO_BODY != 0 {
+        0
+    } else if value == 0 {
+        // All until the connection ends.
+        return Some(Answer {
+            head: head as u32,
+            len: u64::MAX,
+        });
+    } else {
+        match number_at(ctx.skb.skb, place.at + value) {
+            0 => return None,
+            number => number - 1,
+        }
+    };
     Some(Answer {
         head: head as u32,
-        len: if body == TO_CLOSE {
-            u64::MAX
-        } else {
-            head + body
-        },
+        len: head + body,
     })
 }
 
-/// How many bits the body's length has, behind the head's.
-const BODY_BITS: u32 = 48;
-/// A body that ends with the connection.
-const TO_CLOSE: u64 = (1 << BODY_BITS) - 1;
+/// In what [`head_of_answer`] says: its status has no body.
+const NO_BODY: u64 = 1 << 63;
 /// Bytes in which line ends are looked for at one time.
 const STEP: u32 = 64;
 /// What is loaded for that: also the beginning of a line behind the last end.
@@ -94,11 +103,11 @@ fn word(words: &Words, offset: u32) -> u64 {
     low >> bits | (high << 1) << (63 - bits)
 }
 
-/// The head's length above [`BODY_BITS`], and the body's; 0 where that cannot be told. Global, so
-/// that the verifier walks it once.
+/// The head's length from bit 32 on, and where the value of Content-Length is, or 0; [`NO_BODY`]; 0
+/// where none of it can be told. Global, so that the verifier walks it once.
 #[inline(never)]
 #[unsafe(no_mangle)]
-extern "C" fn answer_length(skb: *mut __sk_buff, at: u32, len: u32, bodiless: u32) -> u64 {
+extern "C" fn head_of_answer(skb: *mut __sk_buff, at: u32, len: u32) -> u64 {
     let mut words = MaybeUninit::<Words>::uninit();
     let words = zeroed(&mut words);
     let (mut value, mut base, mut status) = (0, 0, 0);
@@ -126,7 +135,12 @@ extern "C" fn answer_length(skb: *mut __sk_buff, at: u32, len: u32, bodiless: u3
             }
             let line = word(words, offset);
             if line & 0xffff == u64::from(u16::from_le_bytes(*b"\r\n")) {
-                return whole(skb, at, base + offset + 2, value, bodiless, status);
+                let head = u64::from(base + offset + 2) << 32 | u64::from(value);
+                return if status == 204 || status == 304 {
+                    head | NO_BODY
+                } else {
+                    head
+                };
             }
             if matches!(line as u8, b'\n' | b' ' | b'\t') || line | SMALL == TRANSFER {
                 return 0;
@@ -144,23 +158,6 @@ extern "C" fn answer_length(skb: *mut __sk_buff, at: u32, len: u32, bodiless: u3
         base += STEP;
     }
     0
-}
-
-/// What a head of this length says, whose Content-Length is at `value`.
-#[inline(always)]
-fn whole(skb: *mut __sk_buff, at: u32, head: u32, value: u32, bodiless: u32, status: u32) -> u64 {
-    let body = if bodiless != 0 || status == 204 || status == 304 {
-        0
-    } else if value == 0 {
-        TO_CLOSE
-    } else {
-        let number = number_at(skb, at + value);
-        if number == 0 {
-            return 0;
-        }
-        number - 1
-    };
-    u64::from(head) << BODY_BITS | body
 }
 
 /// The code of a status line of HTTP/1; 0 if it is none.

@@ -21,7 +21,7 @@ pub(crate) fn on_destroy(ctx: &impl EbpfContext, sock: &impl TracedSock) -> Opti
     if port != 0 && !ports::watched(port) {
         return None;
     }
-    let cookie = sock.cookie();
+    let cookie = sock.known_cookie()?;
     let conn = conns::get(cookie)?;
     // SAFETY: a live element; word read.
     let turn = unsafe { (*conn).request.turn };

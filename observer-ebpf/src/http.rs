@@ -23,6 +23,9 @@ const HTTP2: u64 = u64::from_be_bytes(*b"PRI * HT");
 /// A handshake record of TLS (RFC 8446 5.1): its type, and the version's first byte.
 const TLS: u64 = 0x1603;
 pub(crate) const CONNECT: u64 = u64::from_be_bytes(*b"CONNECT ");
+/// How most requests begin.
+const GET: u64 = u32::from_be_bytes(*b"GET ") as u64;
+const SLASH: u64 = b'/' as u64;
 const OPTIONS: u64 = u64::from_be_bytes(*b"OPTIONS ");
 const EMPTY_LINE: u64 = 0x0d0a;
 
@@ -93,7 +96,8 @@ impl First {
     /// may send its first line byte by byte.
     #[inline(always)]
     pub(crate) fn begins_request(self) -> bool {
-        begins_usual_request(self.word, self.count) == 1
+        (self.word >> 32 == GET && self.count >= 5 && self.word >> 24 & 0xff == SLASH)
+            || begins_usual_request(self.word, self.count) == 1
     }
 }
 

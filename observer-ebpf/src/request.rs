@@ -17,7 +17,8 @@ use observer_common::{
 use crate::{
     adopt,
     capture::{self, Place},
-    clock, early,
+    clock::Instant,
+    early,
     http::{self, Begins, First},
     local,
     maps::{conns, pending, ports, ring::Told, stats},
@@ -59,9 +60,10 @@ pub(crate) fn on_ingress<const PIPELINES: bool>(ctx: &SkBuffContext) -> Option<(
     if met != Met::Before {
         local::note(ctx, port, &segment);
     }
-    acknowledge(conn, &segment);
+    let mut at = Instant::unread();
+    acknowledge(conn, &segment, &mut at);
     if segment.payload_len != 0 {
-        payload::<PIPELINES>(ctx, &sock, conn, cookie, &segment, met);
+        payload::<PIPELINES>(ctx, &sock, conn, cookie, &segment, met, &mut at);
     }
     let flags = if before_socket || is_in_order(&sock, conn, &segment) {
         segment.flags
@@ -71,7 +73,7 @@ pub(crate) fn on_ingress<const PIPELINES: bool>(ctx: &SkBuffContext) -> Option<(
     if flags != 0 {
         // Behind the bytes: whoever looks and finds the end must find them, too.
         // SAFETY: a live element; ingress is the only writer of `request`.
-        unsafe { (*conn).request.end(flags, clock::now()) };
+        unsafe { (*conn).request.end(flags, at.ns()) };
         if before_socket {
             early::end(conn);
         }
@@ -93,7 +95,7 @@ fn is_in_order(sock: &Sock, conn: *const Conn, segment: &Segment) -> bool {
 
 /// Takes what the client acknowledges, with a RST too; stamps when that is all that was sent.
 #[inline(always)]
-fn acknowledge(conn: *mut Conn, segment: &Segment) {
+fn acknowledge(conn: *mut Conn, segment: &Segment, at: &mut Instant) {
     let Some(seq) = segment.ack else { return };
     // SAFETY: a live element; ingress is the only writer of `ack`, and of `response` it reads
     // words.
@@ -106,7 +108,7 @@ fn acknowledge(conn: *mut Conn, segment: &Segment) {
         }
         let ack = &mut (*conn).ack;
         if ack.take(seq) && !is_after(sent, seq) {
-            ack.all_ns = clock::now();
+            ack.all_ns = at.ns();
         }
     }
 }
@@ -175,6 +177,7 @@ fn payload<const PIPELINES: bool>(
     cookie: u64,
     segment: &Segment,
     met: Met,
+    at: &mut Instant,
 ) -> Option<()> {
     // SAFETY: a live element; ingress is the only writer of `request` and `protocol`, and
     // of `response` it reads a word and a byte.
@@ -201,7 +204,7 @@ fn payload<const PIPELINES: bool>(
     }
     let mut told = Told {
         cookie,
-        at_ns: clock::now(),
+        at_ns: at.ns(),
         kind: REQUEST_MORE,
         offset: 0,
     };

@@ -21,6 +21,8 @@ static RING_BYTES: Global<u32> = Global::new(0);
 
 /// Byte offsets within `struct sock_common`, from the running kernel's BTF.
 #[unsafe(no_mangle)]
+static SKC_COOKIE: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
 static SKC_NUM: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
 static SKC_DPORT: Global<u32> = Global::new(0);
@@ -73,6 +75,10 @@ pub(crate) fn learn_ports() -> bool {
 pub(crate) struct SockCommon;
 
 impl SockCommon {
+    #[inline(always)]
+    pub(crate) fn cookie() -> usize {
+        SKC_COOKIE.load() as usize
+    }
     #[inline(always)]
     pub(crate) fn num() -> usize {
         SKC_NUM.load() as usize

@@ -65,7 +65,18 @@ impl TracedSock for BtfSock {
     }
 
     #[inline(always)]
+    fn known_cookie(&self) -> Option<u64> {
+        match self.read(SockCommon::cookie()) {
+            0 => None,
+            cookie => Some(cookie),
+        }
+    }
+
+    #[inline(always)]
     fn cookie(&self) -> u64 {
+        if let Some(cookie) = self.known_cookie() {
+            return cookie;
+        }
         // SAFETY: the helper takes the traced socket (5.12 and later).
         unsafe { bpf_get_socket_cookie(self.0.cast_mut().cast()) }
     }
@@ -128,6 +139,11 @@ impl TracedSock for ClassicSock {
     #[inline(always)]
     fn port(&self) -> u16 {
         self.u16::<SPORT>()
+    }
+
+    #[inline(always)]
+    fn known_cookie(&self) -> Option<u64> {
+        Some(self.cookie())
     }
 
     #[inline(always)]

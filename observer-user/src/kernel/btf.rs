@@ -9,7 +9,8 @@ const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
 
 /// The fields we read: the programs' global that holds the offset, and the field's name
 /// (include/net/sock.h).
-const FIELDS: [(&str, &str); 7] = [
+const FIELDS: [(&str, &str); 8] = [
+    ("SKC_COOKIE", "skc_cookie"),
     ("SKC_NUM", "skc_num"),
     ("SKC_DPORT", "skc_dport"),
     ("SKC_FAMILY", "skc_family"),

@@ -9,6 +9,7 @@ use observer_common::{
     conn::{Conn, Tuple},
     notice,
     pipe::Pipe,
+    port::watched_bit,
     tftp::{Peer, Transfer},
 };
 
@@ -29,6 +30,7 @@ pub(super) struct Maps {
     pub(super) transfer_events: RingBuf<MapData>,
     udp_drops: HashMap<MapData, u16, u64>,
     ports: Array<MapData, u8>,
+    watched: Array<MapData, u64>,
     notices: Queue<MapData, u32>,
     stats: PerCpuArray<MapData, u64>,
 }
@@ -52,6 +54,7 @@ impl Maps {
             udp_drops: map("UDP_DROPS")?.try_into().context("map UDP_DROPS")?,
             notices: map("NOTICES")?.try_into().context("map NOTICES")?,
             ports: map("PORTS")?.try_into().context("map PORTS")?,
+            watched: map("WATCHED")?.try_into().context("map WATCHED")?,
             stats: map("STATS")?.try_into().context("map STATS")?,
         })
     }
@@ -120,9 +123,19 @@ impl Maps {
         ]
     }
 
+    /// Sets what is known of a port.
     pub(super) fn set_port(&mut self, port: u16, flags: u8) -> Result<()> {
         self.ports
             .set(u32::from(port), flags, 0)
+            .with_context(|| format!("set what is known of port {port}"))
+    }
+
+    /// Watches a TCP port, before any is learned.
+    pub(super) fn watch(&mut self, port: u16) -> Result<()> {
+        let (word, bit) = watched_bit(port);
+        let watched = self.watched.get(&word, 0).unwrap_or(0);
+        self.watched
+            .set(word, watched | bit, 0)
             .with_context(|| format!("watch port {port}"))
     }
 

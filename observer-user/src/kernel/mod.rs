@@ -289,8 +289,7 @@ fn set_ports(maps: &mut Maps, settings: &Settings) -> Result<()> {
             .map(move |port| (*port, flag))
             .collect::<Vec<_>>()
     };
-    let mut table = flagged(&settings.http_ports, port::HTTP);
-    table.extend(flagged(&settings.tftp_ports, port::TFTP));
+    let mut table = flagged(&settings.tftp_ports, port::TFTP);
     table.extend(flagged(&settings.ignored_ports, port::IGNORED));
     for (number, _) in &table {
         let flags = table
@@ -299,7 +298,10 @@ fn set_ports(maps: &mut Maps, settings: &Settings) -> Result<()> {
             .fold(0, |all, (_, flag)| all | flag);
         maps.set_port(*number, flags)?;
     }
-    Ok(())
+    settings
+        .http_ports
+        .iter()
+        .try_for_each(|port| maps.watch(*port))
 }
 
 /// The programs, built by the build script.

@@ -23,6 +23,7 @@ mod symbols {
     #[expect(improper_ctypes, reason = "both sides are Rust")]
     unsafe extern "C" {
         pub(super) safe static PORTS: Array<u8>;
+        pub(super) safe static WATCHED: Array<u64>;
         pub(super) safe static STATS: Array<u64>;
         pub(super) safe static CONNS: HashMap<u64, Conn>;
         pub(super) safe static PENDING: HashMap<Tuple, Conn>;
@@ -131,6 +132,10 @@ impl TracedSock for Traced {
         self.cookie
     }
 
+    fn known_cookie(&self) -> Option<u64> {
+        Some(self.cookie)
+    }
+
     fn tuple(&self) -> Tuple {
         self.tuple
     }
@@ -147,12 +152,17 @@ impl Kernel {
     pub fn new(http_ports: &[u16], tftp_ports: &[u16]) -> Self {
         aya_ebpf::reset();
         symbols::RING_BYTES.set(limits::RING_BYTES);
-        for (ports, flag) in [(http_ports, port::HTTP), (tftp_ports, port::TFTP)] {
-            for port in ports {
-                if let Some(flags) = symbols::PORTS.get_ptr_mut((*port).into()) {
-                    // SAFETY: a live element, and no program runs.
-                    unsafe { *flags |= flag };
-                }
+        for port in http_ports {
+            let (word, bit) = port::watched_bit(*port);
+            if let Some(bits) = symbols::WATCHED.get_ptr_mut(word) {
+                // SAFETY: a live element, and no program runs.
+                unsafe { *bits |= bit };
+            }
+        }
+        for port in tftp_ports {
+            if let Some(flags) = symbols::PORTS.get_ptr_mut((*port).into()) {
+                // SAFETY: a live element, and no program runs.
+                unsafe { *flags |= port::TFTP };
             }
         }
         Self {
