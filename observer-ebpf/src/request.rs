@@ -4,7 +4,9 @@ use core::mem::MaybeUninit;
 
 use aya_ebpf::programs::SkBuffContext;
 use observer_common::{
-    conn::{Conn, PROTOCOL_HTTP, PROTOCOL_HTTP2, PROTOCOL_OTHER, PROTOCOL_TLS, PROTOCOL_UNKNOWN},
+    conn::{
+        Conn, PROTOCOL_HTTP, PROTOCOL_HTTP2, PROTOCOL_OTHER, PROTOCOL_TLS, PROTOCOL_UNKNOWN, Tuple,
+    },
     event::{REQUEST, REQUEST_AHEAD, REQUEST_MORE},
     flow::{
         FLAG_FOLLOWED, FLAG_FRAMED, FLAG_LENGTH, FLAG_PIPELINED, FLAG_RST, FLAG_UPGRADED, Flow,
@@ -143,12 +145,12 @@ fn first_met(
     if segment.payload_len == 0 && !expects_early {
         return None;
     }
-    let mut seed = MaybeUninit::<Conn>::uninit();
-    let seed = zeroed(&mut seed);
-    packet::tuple(ctx, segment, Server::Destination, &mut seed.tuple)?;
+    let mut tuple = MaybeUninit::<Tuple>::uninit();
+    let tuple = zeroed(&mut tuple);
+    packet::tuple(ctx, segment, Server::Destination, tuple)?;
     if expects_early
-        && let Some(early) = pending::get(&seed.tuple)
-        && let Some(conn) = adopt::by_packet(cookie, &seed.tuple, early, segment.seq)
+        && let Some(early) = pending::get(tuple)
+        && let Some(conn) = adopt::by_packet(cookie, tuple, early, segment.seq)
     {
         return Some((conn, Met::Before));
     }
@@ -160,8 +162,11 @@ fn first_met(
         Some(Received { bytes: 0, next_seq }) => (Met::AtStart, next_seq),
         _ => (Met::Midway, segment.seq),
     };
-    seed.request.next_seq = next_seq;
-    if let Ok(conn) = conns::create(cookie, seed) {
+    let conn = conns::create(cookie, |conn| {
+        conn.tuple = *tuple;
+        conn.request.next_seq = next_seq;
+    });
+    if let Ok(conn) = conn {
         return Some((conn, met));
     }
     overflow::count(ctx, sock, port, segment);
@@ -215,8 +220,7 @@ fn payload<const PIPELINES: bool>(
     };
     let how = if answered && new != 0 {
         let http = *protocol == PROTOCOL_HTTP;
-        at_boundary(ctx, sock, &mut told, conn, flow, segment, &mut place, http)?;
-        let first = First::read(ctx, place.at, place.len);
+        let first = at_boundary(ctx, sock, &mut told, conn, flow, segment, &mut place, http)?;
         let begins = http::begins(ctx, first, place.at, place.len);
         if begins == Begins::Request && (!is_under_way(conn) || First::is_bodiless(flow.word)) {
             if PIPELINES
@@ -368,7 +372,7 @@ fn is_under_way(conn: *const Conn) -> bool {
     is_told && flags & (FLAG_FOLLOWED | FLAG_FRAMED) == FLAG_FOLLOWED
 }
 
-/// The place where a turn may begin; `None` if it is not in this segment.
+/// The place where a turn may begin, and its first bytes; `None` if it is not in this segment.
 #[expect(clippy::too_many_arguments, reason = "all of them its caller's")]
 #[inline(always)]
 fn at_boundary(
@@ -380,7 +384,7 @@ fn at_boundary(
     segment: &Segment,
     place: &mut Place,
     http: bool,
-) -> Option<()> {
+) -> Option<First> {
     if is_after(segment.seq, flow.next_seq) {
         if !we_missed_some(sock, flow) {
             // It overtook the segment that begins the turn.
@@ -400,12 +404,14 @@ fn at_boundary(
     let seen = segment.payload_len - flow.new_bytes(segment.seq, segment.payload_len);
     place.at += seen;
     place.len -= seen;
-    if First::read(ctx, place.at, place.len).is_empty_line() {
+    let mut first = First::read(ctx, place.at, place.len);
+    if first.is_empty_line() {
         place.at += 2;
         place.len -= 2;
         flow.skip_to(seq_of(segment, place));
+        first = First::read(ctx, place.at, place.len);
     }
-    if place.len == 0 { None } else { Some(()) }
+    if place.len == 0 { None } else { Some(first) }
 }
 
 #[inline(always)]

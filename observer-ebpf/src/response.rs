@@ -46,11 +46,7 @@ pub(crate) fn on_egress<const PIPELINES: bool>(ctx: &SkBuffContext) -> Option<()
     let cookie = sock::cookie(ctx);
     let known = conns::get(cookie).or_else(|| adopted(ctx, port, cookie, &segment));
     let Some(conn) = known else {
-        return if PIPELINES {
-            midway::meet_apart(ctx, &sock, port, &segment, cookie)
-        } else {
-            midway::meet(ctx, &sock, port, &segment, cookie)
-        };
+        return midway::meet(ctx, &sock, port, &segment, cookie);
     };
     if segment.payload_len != 0 {
         payload::<PIPELINES>(ctx, conn, cookie, &segment);

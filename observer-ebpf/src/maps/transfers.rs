@@ -10,7 +10,7 @@ use observer_common::{
     event::TransferRecord,
     limits::{TFTP_CAPTURED, TRANSFER_RING_BYTES, TRANSFERS as MAX},
     loss::Counter,
-    tftp::{Peer, Transfer},
+    tftp::{DATA, HEADER, Peer, Transfer},
 };
 
 use super::stats;
@@ -67,8 +67,14 @@ pub(crate) fn tell(
         stats::count_ring_full(kind);
         return;
     };
-    let len = if datagram.payload_len > MAX_CAPTURED {
+    // Of a file no byte.
+    let most = if datagram.words[0] == DATA {
+        HEADER
+    } else {
         MAX_CAPTURED
+    };
+    let len = if datagram.payload_len > most {
+        most
     } else {
         datagram.payload_len
     };

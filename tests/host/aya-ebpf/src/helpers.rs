@@ -6,7 +6,7 @@ pub mod generated {
 
     use crate::{
         bindings::{__sk_buff, bpf_sock, bpf_tcp_sock},
-        state,
+        operations, state,
     };
 
     /// `-EFAULT`.
@@ -18,6 +18,7 @@ pub mod generated {
     ///
     /// None needed; the kernel's helpers are all unsafe.
     pub unsafe fn bpf_ktime_get_ns() -> u64 {
+        operations::count(|all| all.clock_reads += 1);
         state::now()
     }
 
@@ -41,6 +42,10 @@ pub mod generated {
         let Some(bytes) = from.checked_add(len).and_then(|end| bytes.get(from..end)) else {
             return FAULT;
         };
+        operations::count(|all| {
+            all.loads += 1;
+            all.loaded += len as u64;
+        });
         // SAFETY: as the caller says.
         unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), to.cast(), len) };
         0
@@ -99,6 +104,7 @@ pub mod generated {
         let step: unsafe extern "C" fn(u32, *mut c_void) -> i64 =
             unsafe { std::mem::transmute(step) };
         for index in 0..count {
+            operations::count(|all| all.steps += 1);
             // SAFETY: as the caller says.
             if unsafe { step(index, context) } != 0 {
                 return i64::from(index) + 1;

@@ -8,11 +8,13 @@ pub mod bindings;
 mod global;
 pub mod helpers;
 pub mod maps;
+mod operations;
 pub mod programs;
 mod state;
 
 pub use aya_ebpf_macros as macros;
 pub use global::Global;
+pub use operations::{Operations, operations};
 pub use state::{reset, set_now};
 
 /// What a program knows of who runs it.

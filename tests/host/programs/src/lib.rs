@@ -56,4 +56,5 @@ mod insn;
 mod kernel;
 pub mod wire;
 
+pub use aya_ebpf::{Operations, operations};
 pub use kernel::{Hook, Kernel, Packet, Socket, State};

@@ -1,6 +1,6 @@
 use std::{borrow::Borrow, collections, hash::Hash, marker::PhantomData};
 
-use crate::state;
+use crate::{operations::count, state};
 
 /// Create only.
 const NOEXIST: u64 = 1;
@@ -33,6 +33,7 @@ impl<K: Hash + Eq + Copy + 'static, V: Copy + 'static> HashMap<K, V> {
 
     /// The element, if it is there.
     pub fn get_ptr_mut(&self, key: impl Borrow<K>) -> Option<*mut V> {
+        count(|all| all.lookups += 1);
         self.with(|contents| {
             let element = contents.elements.get_mut(key.borrow())?;
             Some(std::ptr::from_mut(&mut **element))
@@ -50,6 +51,7 @@ impl<K: Hash + Eq + Copy + 'static, V: Copy + 'static> HashMap<K, V> {
         value: impl Borrow<V>,
         flags: u64,
     ) -> Result<(), i32> {
+        count(|all| all.updates += 1);
         self.with(|contents| {
             let room = contents.elements.len() < self.max_entries as usize;
             match contents.elements.get_mut(key.borrow()) {
@@ -75,6 +77,7 @@ impl<K: Hash + Eq + Copy + 'static, V: Copy + 'static> HashMap<K, V> {
     ///
     /// The kernel's number.
     pub fn remove(&self, key: impl Borrow<K>) -> Result<(), i32> {
+        count(|all| all.deletes += 1);
         self.with(|contents| {
             let element = contents.elements.remove(key.borrow()).ok_or(-2)?;
             contents.removed.push(element);

@@ -3,7 +3,7 @@ use std::{
     ops::{Deref, DerefMut},
 };
 
-use crate::state;
+use crate::{operations::count, state};
 
 /// What the kernel puts before a record.
 const RECORD_HEADER: usize = 8;
@@ -64,6 +64,10 @@ impl RingBuf {
 impl<T: 'static> RingBufEntry<T> {
     /// Hands it over.
     pub fn submit(self, _flags: u64) {
+        count(|all| {
+            all.records += 1;
+            all.ring_bytes += size_of::<T>() as u64;
+        });
         // SAFETY: all of it was written, with zeros at first.
         let bytes = unsafe {
             std::slice::from_raw_parts(self.record.as_ptr().cast::<u8>(), size_of::<T>())
