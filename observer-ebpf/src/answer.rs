@@ -30,23 +30,19 @@ pub(crate) fn read(ctx: &SkBuffContext, place: &Place, bodiless: bool) -> Option
         return None;
     }
     let (head, value) = (told >> 32 & 0xffff, told as u32);
-    let body = if bodiless || told & NO_BODY != 0 {
-        0
-    } else if value == 0 {
+    let body = if value == 0 {
         // All until the connection ends.
-        return Some(Answer {
-            head: head as u32,
-            len: u64::MAX,
-        });
+        u64::MAX - head
     } else {
-        match number_at(ctx.skb.skb, place.at + value) {
+        match number_at(ctx.skb.skb, place.at + value, place.len - value) {
             0 => return None,
             number => number - 1,
         }
     };
+    let has_body = !bodiless && told & NO_BODY == 0;
     Some(Answer {
         head: head as u32,
-        len: head + body,
+        len: if has_body { head + body } else { head },
     })
 }
 
@@ -212,10 +208,15 @@ fn line_feeds(word: u64) -> u64 {
 /// A space, digits, and the end of the line, plus 1; of anything else, 0.
 #[inline(never)]
 #[unsafe(no_mangle)]
-extern "C" fn number_at(skb: *mut __sk_buff, at: u32) -> u64 {
-    let Ok(bytes) = SkBuffContext::new(skb).load::<[u8; 16]>(at as usize) else {
+extern "C" fn number_at(skb: *mut __sk_buff, at: u32, left: u32) -> u64 {
+    let mut words = MaybeUninit::<[u64; 2]>::uninit();
+    let words = zeroed(&mut words);
+    let to = (&raw mut *words).cast::<[u8; 16]>();
+    let count = if left < 16 { left } else { 16 };
+    if capture::load(&SkBuffContext::new(skb), at, to, count) != count {
         return 0;
-    };
+    }
+    let bytes: &[u8; 16] = bytemuck::cast_ref(words);
     if bytes[0] != b' ' {
         return 0;
     }
