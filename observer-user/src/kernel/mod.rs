@@ -126,6 +126,7 @@ impl Kernel {
             }
         }
         let mut programs = loader.load(OBJECT).context("load the eBPF object")?;
+        drop(loader);
         let mut maps = Maps::take(&mut programs)?;
         set_ports(&mut maps, settings)?;
         for port in &settings.tftp_ports {
@@ -136,6 +137,7 @@ impl Kernel {
             .inspect_err(|error| tracing::debug!(%error, "no kernel-side diagnostics"))
             .ok();
         let probes = probes::attach(&mut programs, &cgroup::root()?, types, records)?;
+        give_memory_back();
         Ok(Self {
             maps,
             probes,
@@ -280,6 +282,16 @@ fn drain(ring: &mut RingBuf<MapData>, max: usize, mut take: impl FnMut(&[u8])) {
 fn netns_cookies() -> bool {
     is_helper_supported(ProgramType::CgroupSkb, BpfHelper::BPF_FUNC_get_netns_cookie)
         .unwrap_or(false)
+}
+
+/// The kernel's types took tens of megabytes in small pieces, which are free now: the C library
+/// keeps such for the process unless it is told.
+fn give_memory_back() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: may be called at any time (malloc_trim(3)).
+    unsafe {
+        libc::malloc_trim(0);
+    }
 }
 
 fn set_ports(maps: &mut Maps, settings: &Settings) -> Result<()> {
