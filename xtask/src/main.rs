@@ -39,6 +39,12 @@ enum Command {
         #[arg(required = true, allow_hyphen_values = true, value_name = "PCAP")]
         args: Vec<String>,
     },
+    /// Measure what the observer costs, as root
+    Bench {
+        /// What to measure, and `--rounds N`, `--json`
+        #[arg(allow_hyphen_values = true, value_name = "ARG")]
+        args: Vec<String>,
+    },
     /// Run a static program as root on other kernels, each in a virtual machine
     Kernels(kernels::Args),
 }
@@ -50,6 +56,7 @@ fn main() -> ExitCode {
         Command::Demo => run::demo(),
         Command::Test => test::run(),
         Command::Verify { args } => run::verify(&args),
+        Command::Bench { args } => run::bench(&args),
         Command::Kernels(args) => kernels::run(&args.into()),
     };
     match result {

@@ -1,6 +1,6 @@
 //! The product and its demonstration, from nothing.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use crate::{build, packages, setup, sh, test};
 
@@ -34,14 +34,29 @@ pub(crate) fn demo() -> Result<()> {
 pub(crate) fn verify(args: &[String]) -> Result<()> {
     setup::run()?;
     packages::install(&[("tshark", "tshark")])?;
-    let verify = [
+    run_of_tests("verify", args)
+}
+
+/// Measures what the observer costs.
+pub(crate) fn bench(args: &[String]) -> Result<()> {
+    ensure!(
+        sh::is_root(),
+        "benchmarks attach programs and make network namespaces: run this as root"
+    );
+    setup::run()?;
+    packages::install(&[("ip", "iproute2")])?;
+    run_of_tests("bench", args)
+}
+
+fn run_of_tests(binary: &str, args: &[String]) -> Result<()> {
+    let run = [
         "run",
         "--release",
         "--package",
         "tests",
         "--bin",
-        "verify",
+        binary,
         "--",
     ];
-    sh::run(build::cargo(&verify).args(args))
+    sh::run(build::cargo(&run).args(args))
 }

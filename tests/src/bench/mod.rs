@@ -8,5 +8,6 @@ mod empty;
 mod figure;
 pub mod kernel;
 mod traffic;
+pub mod user;
 
 pub use figure::{Figure, Report};

@@ -24,11 +24,13 @@ struct Args {
 enum Name {
     /// Nanoseconds of the programs
     Kernel,
+    /// Nanoseconds of the consumer of events
+    User,
 }
 
 fn main() -> Result<()> {
     let args = Args::parse();
-    let all = [Name::Kernel];
+    let all = [Name::Kernel, Name::User];
     let names = if args.names.is_empty() {
         all.to_vec()
     } else {
@@ -38,6 +40,7 @@ fn main() -> Result<()> {
     for name in names {
         let report = match name {
             Name::Kernel => bench::kernel::run(args.rounds)?,
+            Name::User => bench::user::run(args.rounds)?,
         };
         if args.json {
             reports.push(report.json());

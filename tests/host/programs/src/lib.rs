@@ -54,6 +54,7 @@ sources! {
 
 mod insn;
 mod kernel;
+pub mod traffic;
 pub mod wire;
 
 pub use aya_ebpf::{Operations, operations};
