@@ -37,7 +37,10 @@ fn read(method: &str, answer: &[u8]) -> Option<u64> {
         segment.pass(&mut kernel, &socket);
         socket.bytes_received = request.len() as u64;
     }
-    let flow = kernel.conn(7).expect("an entry").response;
+    let Some(conn) = kernel.conn(7) else {
+        panic!("no entry");
+    };
+    let flow = conn.response;
     (flow.flags & FLAG_LENGTH != 0).then_some(flow.word)
 }
 
