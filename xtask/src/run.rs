@@ -44,7 +44,20 @@ pub(crate) fn bench(args: &[String]) -> Result<()> {
         "benchmarks attach programs and make network namespaces: run this as root"
     );
     setup::run()?;
-    packages::install(&[("ip", "iproute2")])?;
+    let programs = [
+        ("nginx", "nginx-light"),
+        ("dnsmasq", "dnsmasq-base"),
+        ("curl", "curl"),
+        ("ip", "iproute2"),
+        ("nsenter", "util-linux"),
+    ];
+    packages::install(&programs)?;
+    sh::run(&mut build::cargo(&[
+        "build",
+        "--release",
+        "--package",
+        "observer-user",
+    ]))?;
     run_of_tests("bench", args)
 }
 

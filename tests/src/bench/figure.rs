@@ -15,6 +15,8 @@ pub struct Figure {
     pub values: Vec<f64>,
     /// What the median is to stay below, or above.
     pub reach: Option<Reach>,
+    /// False if the machine was not the same throughout.
+    pub is_usable: bool,
 }
 
 /// Where a figure is to be.
@@ -50,6 +52,7 @@ impl Figure {
             unit,
             values: Vec::new(),
             reach: None,
+            is_usable: true,
         }
     }
 
@@ -82,6 +85,9 @@ impl Figure {
             |summary| summary.map(number),
         );
         let reach = self.reach.map_or(String::new(), |reach| {
+            if !self.is_usable {
+                return "unusable: the control is off".to_owned();
+            }
             let is_met = self
                 .summary()
                 .is_some_and(|[_, median, _]| reach.is_met(median));
@@ -105,6 +111,7 @@ impl Figure {
             "values": self.values,
             "median": summary.map(|[_, median, _]| median),
             "reach": self.reach.map(Reach::text),
+            "usable": self.is_usable,
         })
     }
 }
@@ -171,6 +178,11 @@ mod tests {
         assert_eq!(figure.summary(), Some([3.0, 4.0, 9.0]));
         figure.values.push(6.0);
         assert_eq!(figure.summary(), Some([3.0, 5.0, 9.0]));
+        let unusable = Figure {
+            is_usable: false,
+            ..figure.clone()
+        };
+        assert_eq!(unusable.row()[4], "unusable: the control is off");
         let report = Report {
             title: "kernel",
             figures: vec![figure],

@@ -6,6 +6,7 @@
 
 mod empty;
 mod figure;
+pub mod harm;
 pub mod kernel;
 mod traffic;
 pub mod user;

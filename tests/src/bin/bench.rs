@@ -22,6 +22,8 @@ struct Args {
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Name {
+    /// Rates of servers with and without the observer
+    Harm,
     /// Nanoseconds of the programs
     Kernel,
     /// Nanoseconds of the consumer of events
@@ -30,7 +32,7 @@ enum Name {
 
 fn main() -> Result<()> {
     let args = Args::parse();
-    let all = [Name::Kernel, Name::User];
+    let all = [Name::Kernel, Name::User, Name::Harm];
     let names = if args.names.is_empty() {
         all.to_vec()
     } else {
@@ -39,6 +41,7 @@ fn main() -> Result<()> {
     let mut reports = Vec::new();
     for name in names {
         let report = match name {
+            Name::Harm => bench::harm::run(args.rounds)?,
             Name::Kernel => bench::kernel::run(args.rounds)?,
             Name::User => bench::user::run(args.rounds)?,
         };
