@@ -154,7 +154,7 @@ impl InFlight {
         let mut until = [now_ns; MAX_ENDPOINTS];
         let mut edges = std::mem::take(&mut self.edges);
         // What ends as another begins was there with it; and what took no time has begun first.
-        edges.sort_by_key(|edge| (edge.at_ns, !edge.enters));
+        edges.sort_unstable_by_key(|edge| (edge.at_ns, !edge.enters));
         for edge in edges.drain(..).rev() {
             let (Some(count), Some(until), Some(history)) = (
                 counts.get_mut(edge.endpoint),
