@@ -59,7 +59,7 @@ fn take(cookie: u64, tuple: &Tuple, early: *mut Conn) -> Option<*mut Conn> {
     // the exchange then ends as swept.
     let _ = ring::emit::<0>(&told, early, |_| 0);
     // SAFETY: a live element, whose bytes are copied into the new one.
-    let conn = conns::copy(cookie, unsafe { &*early });
+    let conn = conns::create(cookie, unsafe { &*early });
     // Without room, too: user space knows it by its cookie, and that its entry is not there.
     pending::remove(tuple);
     conn.ok()

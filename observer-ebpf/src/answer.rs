@@ -67,8 +67,7 @@ const DIGITS: u32 = 14;
 
 const VERSION: u64 = u64::from_le_bytes(*b"HTTP/1.\0");
 const CONTENT: u64 = u64::from_le_bytes(*b"content-");
-const LENGTH: u64 = u64::from_le_bytes(*b"length:\0");
-const LENGTH_AND_ANYTHING: u64 = u64::from_le_bytes(*b"length\0\0");
+const LENGTH: u64 = u64::from_le_bytes(*b"length\0\0");
 const TRANSFER: u64 = u64::from_le_bytes(*b"transfer");
 const SEVEN: u64 = u64::MAX >> 8;
 const SIX: u64 = u64::MAX >> 16;
@@ -148,9 +147,10 @@ extern "C" fn head_of_answer(skb: *mut __sk_buff, at: u32, len: u32) -> u64 {
                     return 0;
                 }
                 if line | SMALL == CONTENT {
+                    // A colon should follow: what is behind that is no number without it.
                     let name = word(words, offset + 8) | SMALL;
-                    if name & SIX == LENGTH_AND_ANYTHING {
-                        if name & SEVEN != LENGTH || value != 0 {
+                    if name & SIX == LENGTH {
+                        if value != 0 {
                             return 0;
                         }
                         value = base + offset + NAME;

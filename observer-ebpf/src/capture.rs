@@ -158,7 +158,7 @@ fn ends_with_blank_line(ctx: &SkBuffContext, at: u32, len: u32) -> bool {
 }
 
 /// What the search looks at in one go.
-const WINDOW: usize = 128;
+const WINDOW: usize = 64;
 /// Windows overlap, so that no blank line lies in two of them.
 const STEP: u32 = WINDOW as u32 - 4;
 /// How far it searches: behind that a head is found to end only where its segment does.

@@ -5,7 +5,7 @@ use core::mem::MaybeUninit;
 
 use aya_ebpf::programs::SkBuffContext;
 use observer_common::{
-    conn::{Conn, PROTOCOL_OTHER, Tuple},
+    conn::{Conn, PROTOCOL_OTHER},
     event::CLOSED,
     loss::Counter,
 };
@@ -34,10 +34,11 @@ pub(crate) fn entry(ctx: &SkBuffContext, port: u16, segment: &Segment) -> Option
     if segment.payload_len == 0 && (segment.flags == 0 || !ports::had_early_data(port)) {
         return None;
     }
-    let mut tuple = MaybeUninit::<Tuple>::uninit();
-    let tuple = zeroed(&mut tuple);
-    packet::tuple(ctx, segment, Server::Destination, tuple)?;
-    let known = pending::get(tuple);
+    let mut seed = MaybeUninit::<Conn>::uninit();
+    let seed = zeroed(&mut seed);
+    packet::tuple(ctx, segment, Server::Destination, &mut seed.tuple)?;
+    seed.request.next_seq = segment.seq;
+    let known = pending::get(&seed.tuple);
     if let Some(conn) = known
         && is_same_connection(conn, segment)
     {
@@ -51,7 +52,7 @@ pub(crate) fn entry(ctx: &SkBuffContext, port: u16, segment: &Segment) -> Option
         stats::count(Counter::PendingCollision);
     }
     ports::note_early_data(port);
-    let early = pending::put(tuple, segment.seq);
+    let early = pending::put(seed);
     if early.is_none() {
         ports::note_overflow(port);
     }

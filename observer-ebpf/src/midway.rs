@@ -3,7 +3,7 @@
 use core::mem::MaybeUninit;
 
 use aya_ebpf::programs::SkBuffContext;
-use observer_common::{conn::Tuple, loss::Counter};
+use observer_common::{conn::Conn, loss::Counter};
 
 use crate::{
     local,
@@ -31,16 +31,25 @@ pub(crate) fn meet(
     if sock.received()?.bytes == 0 {
         return None;
     }
-    let mut tuple = MaybeUninit::<Tuple>::uninit();
-    let tuple = zeroed(&mut tuple);
-    packet::tuple(ctx, segment, Server::Source, tuple)?;
-    let next_seq = segment.ack?;
-    let is_new = conns::add(cookie, |conn| {
-        conn.tuple = *tuple;
-        conn.request.next_seq = next_seq;
-    });
-    if is_new {
+    let mut seed = MaybeUninit::<Conn>::uninit();
+    let seed = zeroed(&mut seed);
+    packet::tuple(ctx, segment, Server::Source, &mut seed.tuple)?;
+    seed.request.next_seq = segment.ack?;
+    if conns::add(cookie, seed) {
         stats::count(Counter::JoinedMidway);
     }
     None
+}
+
+/// The same as a function of its own, so that the hook's stack has room for others. Not for 5.10,
+/// which does not load that.
+#[inline(never)]
+pub(crate) fn meet_apart(
+    ctx: &SkBuffContext,
+    sock: &Sock,
+    port: u16,
+    segment: &Segment,
+    cookie: u64,
+) -> Option<()> {
+    meet(ctx, sock, port, segment, cookie)
 }

@@ -4,9 +4,7 @@ use core::mem::MaybeUninit;
 
 use aya_ebpf::programs::SkBuffContext;
 use observer_common::{
-    conn::{
-        Conn, PROTOCOL_HTTP, PROTOCOL_HTTP2, PROTOCOL_OTHER, PROTOCOL_TLS, PROTOCOL_UNKNOWN, Tuple,
-    },
+    conn::{Conn, PROTOCOL_HTTP, PROTOCOL_HTTP2, PROTOCOL_OTHER, PROTOCOL_TLS, PROTOCOL_UNKNOWN},
     event::{REQUEST, REQUEST_AHEAD, REQUEST_MORE},
     flow::{
         FLAG_FOLLOWED, FLAG_FRAMED, FLAG_LENGTH, FLAG_PIPELINED, FLAG_RST, FLAG_UPGRADED, Flow,
@@ -145,12 +143,12 @@ fn first_met(
     if segment.payload_len == 0 && !expects_early {
         return None;
     }
-    let mut tuple = MaybeUninit::<Tuple>::uninit();
-    let tuple = zeroed(&mut tuple);
-    packet::tuple(ctx, segment, Server::Destination, tuple)?;
+    let mut seed = MaybeUninit::<Conn>::uninit();
+    let seed = zeroed(&mut seed);
+    packet::tuple(ctx, segment, Server::Destination, &mut seed.tuple)?;
     if expects_early
-        && let Some(early) = pending::get(tuple)
-        && let Some(conn) = adopt::by_packet(cookie, tuple, early, segment.seq)
+        && let Some(early) = pending::get(&seed.tuple)
+        && let Some(conn) = adopt::by_packet(cookie, &seed.tuple, early, segment.seq)
     {
         return Some((conn, Met::Before));
     }
@@ -162,11 +160,8 @@ fn first_met(
         Some(Received { bytes: 0, next_seq }) => (Met::AtStart, next_seq),
         _ => (Met::Midway, segment.seq),
     };
-    let conn = conns::create(cookie, |conn| {
-        conn.tuple = *tuple;
-        conn.request.next_seq = next_seq;
-    });
-    if let Ok(conn) = conn {
+    seed.request.next_seq = next_seq;
+    if let Ok(conn) = conns::create(cookie, seed) {
         return Some((conn, met));
     }
     overflow::count(ctx, sock, port, segment);

@@ -46,7 +46,11 @@ pub(crate) fn on_egress<const PIPELINES: bool>(ctx: &SkBuffContext) -> Option<()
     let cookie = sock::cookie(ctx);
     let known = conns::get(cookie).or_else(|| adopted(ctx, port, cookie, &segment));
     let Some(conn) = known else {
-        return midway::meet(ctx, &sock, port, &segment, cookie);
+        return if PIPELINES {
+            midway::meet_apart(ctx, &sock, port, &segment, cookie)
+        } else {
+            midway::meet(ctx, &sock, port, &segment, cookie)
+        };
     };
     if segment.payload_len != 0 {
         payload::<PIPELINES>(ctx, conn, cookie, &segment);
@@ -78,6 +82,13 @@ fn aborted(ctx: &SkBuffContext) -> Option<()> {
     // SAFETY: a live element; egress is the only writer of `response`.
     unsafe { (*conn).response.end(FLAG_RST, clock::now()) };
     Some(())
+}
+
+/// What the request begins with.
+#[inline(always)]
+fn asked(conn: *const Conn) -> u64 {
+    // SAFETY: a live element; of `request.word` egress reads one word.
+    unsafe { (&raw const (*conn).request.word).read_volatile() }
 }
 
 /// Follows an answer by its length, from its head on.
@@ -156,10 +167,8 @@ fn payload<const PIPELINES: bool>(
         offset,
     };
     flow.count(new, now);
-    // SAFETY: a live element; of `request.word` egress reads one word.
-    let asked = unsafe { (&raw const (*conn).request.word).read_volatile() };
     let answer = if PIPELINES && first {
-        answer::read(ctx, &place, First::is_head(asked))
+        answer::read(ctx, &place, First::is_head(asked(conn)))
     } else {
         None
     };
@@ -178,6 +187,7 @@ fn payload<const PIPELINES: bool>(
             kind,
             offset,
         };
+        let asked = asked(conn);
         let announces = if answer.is_some() && asked != http::CONNECT {
             Announces::Final
         } else {

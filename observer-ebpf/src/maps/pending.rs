@@ -16,30 +16,20 @@ use super::stats;
 #[map]
 static PENDING: HashMap<Tuple, Conn> = HashMap::with_max_entries(limits::PENDING, 0);
 
-/// Read-only, so that a new entry takes no room on the stack.
-// SAFETY: zeros are a value of it.
-static EMPTY: Conn = unsafe { core::mem::zeroed() };
-
 /// The early data of this connection.
 #[inline(always)]
 pub(crate) fn get(tuple: &Tuple) -> Option<*mut Conn> {
     PENDING.get_ptr_mut(tuple)
 }
 
-/// Starts or starts again, where the request begins at `seq`; `None` when the table is full.
+/// Starts or starts again; `None` when the table is full.
 #[inline(always)]
-pub(crate) fn put(tuple: &Tuple, seq: u32) -> Option<*mut Conn> {
-    if PENDING.insert(tuple, &EMPTY, 0).is_err() {
+pub(crate) fn put(seed: &Conn) -> Option<*mut Conn> {
+    if PENDING.insert(&seed.tuple, seed, 0).is_err() {
         stats::count(Counter::PendingOverflow);
         return None;
     }
-    let early = get(tuple)?;
-    // SAFETY: a live element of which nobody was told yet.
-    unsafe {
-        (*early).tuple = *tuple;
-        (*early).request.next_seq = seq;
-    }
-    Some(early)
+    get(&seed.tuple)
 }
 
 /// Forgets the early data.

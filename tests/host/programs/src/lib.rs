@@ -52,10 +52,12 @@ sources! {
     zeroed "../../../../observer-ebpf/src/zeroed.rs"
 }
 
+mod connection;
 mod insn;
 mod kernel;
 pub mod traffic;
 pub mod wire;
 
 pub use aya_ebpf::{Operations, operations};
+pub use connection::Connection;
 pub use kernel::{Hook, Kernel, Packet, Socket, State};

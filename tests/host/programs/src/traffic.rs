@@ -1,9 +1,6 @@
 //! Ordinary traffic, and what the programs tell of it.
 
-use crate::{
-    Hook, Kernel, Socket, State,
-    wire::{Segment, flags},
-};
+use crate::{Connection, Kernel};
 
 const PORT: u16 = 80;
 const REQUEST: &[u8] = b"GET /boot/52:54:00:ab:cd:ef HTTP/1.1\r\nConnection: keep-alive\r\n\
@@ -18,35 +15,15 @@ const STEP_NS: u64 = 1_000;
 /// The event records of requests over connections that are kept, in turn: so many of each.
 pub fn keep_alive(connections: u16, requests: u32) -> Vec<Vec<u8>> {
     let mut kernel = Kernel::new(&[PORT], &[]);
+    let mut all: Vec<_> = (0..connections)
+        .map(|number| Connection::new(PORT, number))
+        .collect();
     let (mut records, mut now_ns) = (Vec::new(), 1);
-    let lens = [REQUEST, ANSWER].map(|text| u32::try_from(text.len()).unwrap_or(u32::MAX));
-    for number in 0..requests {
-        for connection in 0..connections {
-            let (asked, answered) = (1 + number * lens[0], 1 + number * lens[1]);
-            let socket = Socket {
-                state: State::Connected,
-                cookie: u64::from(connection) + 1,
-                address: [10, 0, 0, 1].into(),
-                port: PORT,
-                next_seq: asked,
-                bytes_received: u64::from(asked - 1),
-            };
-            for (hook, seq, ack, payload) in [
-                (Hook::Ingress, asked, answered, REQUEST),
-                (Hook::Egress, answered, asked + lens[0], ANSWER),
-            ] {
-                now_ns += STEP_NS;
-                let segment = Segment {
-                    hook,
-                    client: ([10, 0, 0, 2], 1024 + connection).into(),
-                    at_ns: now_ns,
-                    seq,
-                    ack,
-                    flags: flags::ACK,
-                    payload,
-                };
-                segment.pass(&mut kernel, &socket);
-            }
+    for _ in 0..requests {
+        for connection in &mut all {
+            connection.ask(&mut kernel, now_ns, REQUEST);
+            connection.answer(&mut kernel, now_ns + STEP_NS, ANSWER);
+            now_ns += 2 * STEP_NS;
         }
         records.extend(kernel.events());
     }

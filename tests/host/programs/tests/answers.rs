@@ -4,10 +4,7 @@ use observer_common::{
     flow::FLAG_LENGTH,
     frame::{Fed, Framer},
 };
-use programs::{
-    Hook, Kernel, Socket, State,
-    wire::{Segment, flags},
-};
+use programs::{Connection, Kernel};
 use proptest::prelude::*;
 
 const PORT: u16 = 80;
@@ -15,29 +12,11 @@ const PORT: u16 = 80;
 /// What the programs make of an answer: its length, if they read one.
 fn read(method: &str, answer: &[u8]) -> Option<u64> {
     let mut kernel = Kernel::new(&[PORT], &[]);
+    let mut connection = Connection::new(PORT, 0);
     let request = format!("{method} / HTTP/1.1\r\n\r\n");
-    let mut socket = Socket {
-        state: State::Connected,
-        cookie: 7,
-        address: [10, 0, 0, 1].into(),
-        port: PORT,
-        next_seq: 1000,
-        bytes_received: 0,
-    };
-    for (hook, payload) in [(Hook::Ingress, request.as_bytes()), (Hook::Egress, answer)] {
-        let segment = Segment {
-            hook,
-            client: ([10, 0, 0, 2], 2000).into(),
-            at_ns: 5,
-            seq: if hook == Hook::Ingress { 1000 } else { 5000 },
-            ack: if hook == Hook::Ingress { 5000 } else { 1000 },
-            flags: flags::ACK,
-            payload,
-        };
-        segment.pass(&mut kernel, &socket);
-        socket.bytes_received = request.len() as u64;
-    }
-    let Some(conn) = kernel.conn(7) else {
+    connection.ask(&mut kernel, 5, request.as_bytes());
+    connection.answer(&mut kernel, 6, answer);
+    let Some(conn) = kernel.conn(connection.socket.cookie) else {
         panic!("no entry");
     };
     let flow = conn.response;

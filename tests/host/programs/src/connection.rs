@@ -1,0 +1,75 @@
+//! A connection between a client and this host, whose segments come in order.
+
+use std::net::SocketAddr;
+
+use crate::{
+    Hook, Kernel, Socket, State,
+    wire::{Segment, flags},
+};
+
+/// Both ends, as far as the programs can tell.
+#[derive(Clone, Copy, Debug)]
+pub struct Connection {
+    /// The host's socket.
+    pub socket: Socket,
+    client: SocketAddr,
+    /// The next byte of the server's.
+    answered: u32,
+}
+
+impl Connection {
+    /// One that nothing was sent over; its number makes it another one.
+    pub fn new(port: u16, number: u16) -> Self {
+        Self {
+            socket: Socket {
+                state: State::Connected,
+                cookie: u64::from(number) + 1,
+                address: [10, 0, 0, 1].into(),
+                port,
+                next_seq: 1_000,
+                bytes_received: 0,
+            },
+            client: ([10, 0, 0, 2], 1_024 + number).into(),
+            answered: 5_000,
+        }
+    }
+
+    /// The client says this, or acknowledges only.
+    pub fn ask(&mut self, kernel: &mut Kernel, at_ns: u64, payload: &[u8]) {
+        let (seq, ack) = (self.socket.next_seq, self.answered);
+        self.pass(kernel, Hook::Ingress, at_ns, [seq, ack], payload);
+        self.socket.next_seq = seq.wrapping_add(len(payload));
+        self.socket.bytes_received += payload.len() as u64;
+    }
+
+    /// The server says this.
+    pub fn answer(&mut self, kernel: &mut Kernel, at_ns: u64, payload: &[u8]) {
+        let (seq, ack) = (self.answered, self.socket.next_seq);
+        self.pass(kernel, Hook::Egress, at_ns, [seq, ack], payload);
+        self.answered = seq.wrapping_add(len(payload));
+    }
+
+    fn pass(
+        &self,
+        kernel: &mut Kernel,
+        hook: Hook,
+        at_ns: u64,
+        [seq, ack]: [u32; 2],
+        payload: &[u8],
+    ) {
+        let segment = Segment {
+            hook,
+            client: self.client,
+            at_ns,
+            seq,
+            ack,
+            flags: flags::ACK,
+            payload,
+        };
+        segment.pass(kernel, &self.socket);
+    }
+}
+
+fn len(payload: &[u8]) -> u32 {
+    u32::try_from(payload.len()).unwrap_or(u32::MAX)
+}
