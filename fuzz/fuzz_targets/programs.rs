@@ -54,8 +54,8 @@ fn tuple(number: u8) -> Tuple {
     }
 }
 
-/// What happens is a byte that says what, one that says where in the stream, one for the payload's
-/// length, and the payload.
+// What happens is a byte that says what, one that says where in the stream, one for the payload's
+// length, and the payload.
 fuzz_target!(|bytes: &[u8]| {
     let mut rest = bytes;
     let (mut kernel, mut facts) = (Kernel::new(&[PORT], &[]), Vec::new());
@@ -78,46 +78,39 @@ fuzz_target!(|bytes: &[u8]| {
         } else {
             i32::from(*place) - 228
         };
-        let len = payload.len() as u32;
-        let ack = flags::ACK;
         match what >> 1 & 15 {
-            0..=5 => {
-                let seq = socket.next_seq.wrapping_add_signed(shift);
+            side @ 0..=11 => {
+                let (hook, own, other) = if side < 6 {
+                    (Hook::Ingress, socket.next_seq, connection.server_seq)
+                } else {
+                    (Hook::Egress, connection.server_seq, socket.next_seq)
+                };
+                let seq = own.wrapping_add_signed(shift);
                 let segment = Segment {
-                    hook: Hook::Ingress,
+                    hook,
                     client: client(number),
                     at_ns: now_ns,
                     seq,
-                    ack: connection.server_seq,
-                    flags: ack | if *what & 64 != 0 { flags::FIN } else { 0 },
+                    ack: other,
+                    flags: flags::ACK | if *what & 64 != 0 { flags::FIN } else { 0 },
                     payload,
                 };
                 segment.pass(&mut kernel, socket);
-                if *what & 128 == 0 {
-                    socket.state = State::Connected;
-                }
-                let end = seq.wrapping_add(len);
-                let new = end.wrapping_sub(socket.next_seq);
-                if shift <= 0 && new.cast_signed() > 0 {
-                    socket.next_seq = end;
-                    socket.bytes_received += u64::from(new);
-                }
-            }
-            6..=11 => {
-                let seq = connection.server_seq.wrapping_add_signed(shift);
-                let segment = Segment {
-                    hook: Hook::Egress,
-                    client: client(number),
-                    at_ns: now_ns,
-                    seq,
-                    ack: socket.next_seq,
-                    flags: ack | if *what & 64 != 0 { flags::FIN } else { 0 },
-                    payload,
-                };
-                segment.pass(&mut kernel, socket);
-                let end = seq.wrapping_add(len);
-                if end.wrapping_sub(connection.server_seq).cast_signed() > 0 {
-                    connection.server_seq = end;
+                let end = seq.wrapping_add(payload.len() as u32);
+                let new = end.wrapping_sub(own);
+                let is_new = new.cast_signed() > 0;
+                match hook {
+                    Hook::Egress if is_new => connection.server_seq = end,
+                    Hook::Egress => {}
+                    Hook::Ingress => {
+                        if *what & 128 == 0 {
+                            socket.state = State::Connected;
+                        }
+                        if shift <= 0 && is_new {
+                            socket.next_seq = end;
+                            socket.bytes_received += u64::from(new);
+                        }
+                    }
                 }
             }
             12 => kernel.on_recv(socket.cookie, tuple(number), 1, now_ns),

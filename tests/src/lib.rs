@@ -8,6 +8,7 @@ pub mod apache;
 pub mod bench;
 pub mod capture;
 pub mod client;
+pub mod cpu;
 pub mod http;
 pub mod kernel_check;
 pub mod lighttpd;
@@ -25,6 +26,7 @@ pub mod server;
 pub mod stage;
 pub mod tftp;
 pub mod truth;
+mod tshark;
 pub mod verify;
 
 /// Panics unless this is root.

@@ -13,10 +13,9 @@ use observer_common::{
     flow::Flow,
 };
 use observer_user::kernel::{Kernel, Settings};
-use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use tests::{
     capture::Capture,
-    client,
+    client, cpu,
     netns::Netns,
     require_root,
     verify::{self, Ports},
@@ -179,15 +178,6 @@ fn without_times(flow: Flow) -> Flow {
     }
 }
 
-/// The order of packets is that of the hooks where all is done by one CPU.
-fn stay_on_one_cpu() {
-    let allowed = sched_getaffinity(None).expect("the CPUs");
-    let first = (0..CpuSet::MAX_CPU).find(|cpu| allowed.is_set(*cpu));
-    let mut one = CpuSet::new();
-    one.set(first.expect("a CPU"));
-    sched_setaffinity(None, &one).expect("stay");
-}
-
 #[test]
 fn the_programs_tell_on_the_kernel_what_they_tell_on_the_host() {
     require_root();
@@ -209,7 +199,8 @@ fn the_programs_tell_on_the_kernel_what_they_tell_on_the_host() {
     let mut real = Told::new();
     netns
         .inside(|| {
-            stay_on_one_cpu();
+            // The order of packets is then that of the hooks.
+            cpu::stay_on_one().expect("stay");
             for seed in 0..CONNECTIONS {
                 converse(&listener, seed);
             }

@@ -7,9 +7,9 @@ use std::{
     thread,
 };
 
-use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use tests::{
     client::{prepare, read_answer, read_out},
+    cpu,
     nginx::Nginx,
     peer::Peer,
     scrape::Scrape,
@@ -45,23 +45,14 @@ fn over(total: f64) -> impl Fn(&Scrape) -> bool {
     }
 }
 
-/// Keeps the segments in order: loopback hands them to the CPU that sends them, and a busy one
-/// takes them later than another does what is sent there next.
-fn stay_on_one_cpu() {
-    let allowed = sched_getaffinity(None).expect("affinity");
-    let first = (0..CpuSet::MAX_CPU).find(|cpu| allowed.is_set(*cpu));
-    let mut one = CpuSet::new();
-    one.set(first.expect("a CPU"));
-    sched_setaffinity(None, &one).expect("affinity");
-}
-
 /// Against nginx, which packs small answers into few segments, and sends large ones in many.
 fn through_nginx(purpose: &str, port: u16, conversations: &[Vec<String>]) {
     let stage = Stage::new(purpose, port).expect("stage");
     let folder = server::folder(&FILES).expect("folder");
     let options = "sendfile on; tcp_nopush on; keepalive_requests 100000;";
     let nginx = Nginx::start_with(&stage.netns, port, folder, options).expect("nginx");
-    stay_on_one_cpu();
+    // A busy CPU takes segments later than another does what is sent there next.
+    cpu::stay_on_one().expect("stay");
     for segments in conversations {
         let mut stream = stage.connect().expect("connect");
         for segment in segments {

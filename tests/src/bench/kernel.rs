@@ -8,7 +8,6 @@ use std::fs;
 
 use anyhow::{Context as _, Result};
 use observer_user::kernel::{Kernel, Settings};
-use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use super::{
     Figure, Report,
@@ -16,7 +15,7 @@ use super::{
     figure::Reach,
     traffic::{Http, Tftp},
 };
-use crate::netns::Netns;
+use crate::{cpu, netns::Netns};
 
 const COUNTS: &str = "/proc/sys/kernel/bpf_stats_enabled";
 /// Live connections, used in turn; both ends of each are open files of one process.
@@ -90,21 +89,13 @@ impl Clock {
 pub fn run(rounds: usize) -> Result<Report> {
     let netns = Netns::new("bench")?;
     let figures = netns.inside(|| {
-        stay_on_one_cpu()?;
+        cpu::stay_on_one()?;
         measure(rounds)
     })??;
     Ok(Report {
         title: "kernel: net time of all programs at the server's side",
         figures,
     })
-}
-
-fn stay_on_one_cpu() -> Result<()> {
-    let allowed = sched_getaffinity(None)?;
-    let mut cpus = (0..CpuSet::MAX_CPU).filter(|cpu| allowed.is_set(*cpu));
-    let mut one = CpuSet::new();
-    one.set(cpus.next_back().context("a CPU")?);
-    sched_setaffinity(None, &one).context("stay on one CPU")
 }
 
 fn measure(rounds: usize) -> Result<Vec<Figure>> {

@@ -1,14 +1,15 @@
 //! A capture's segments, as tshark finds them.
 
 use std::{
-    io::{BufRead as _, BufReader},
     net::{IpAddr, SocketAddr},
     path::Path,
-    process::{Command, Stdio},
+    process::Command,
     time::Duration,
 };
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
+
+use crate::tshark;
 
 /// One TCP segment.
 #[derive(Clone, Debug, PartialEq)]
@@ -92,39 +93,22 @@ const RST: u16 = 1 << 2;
 const ACK: u16 = 1 << 4;
 
 pub(super) fn read(capture: &Path, ports: &[u16]) -> Result<Segments> {
-    let mut tshark = command(capture, ports)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .context("start tshark")?;
-    let rows = BufReader::new(tshark.stdout.take().context("tshark's output")?).lines();
-    let mut segments = Vec::new();
-    let mut end = Duration::ZERO;
-    for row in rows {
-        let row = row.context("read tshark's output")?;
-        let (time, segment) = segment(&row).with_context(|| format!("tshark: {row}"))?;
+    let (mut segments, mut end) = (Vec::new(), Duration::ZERO);
+    let is_watched = |segment: &Segment| {
+        let ends = [segment.from, segment.to];
+        ends.iter().any(|end| ports.contains(&end.port()))
+    };
+    tshark::rows(command(capture, ports), |row| {
+        let (time, segment) = segment(row)?;
         end = end.max(time);
-        let is_watched = |segment: &Segment| {
-            let ends = [segment.from, segment.to];
-            ends.iter().any(|end| ports.contains(&end.port()))
-        };
         segments.extend(segment.filter(is_watched));
-    }
-    let ended = tshark.wait_with_output().context("wait for tshark")?;
-    ensure!(
-        ended.status.success(),
-        "tshark of {}: {}: {}",
-        capture.display(),
-        ended.status,
-        String::from_utf8_lossy(&ended.stderr)
-    );
+        Ok(())
+    })?;
     Ok(Segments { segments, end })
 }
 
 fn command(capture: &Path, ports: &[u16]) -> Command {
-    let mut tshark = Command::new("tshark");
-    tshark.arg("-Q").arg("-r").arg(capture);
+    let mut tshark = tshark::of(capture);
     // What ICMP returns was sent before. All else is read, to know when the capture ends.
     tshark.args(["-Y", "!icmp && !icmpv6"]);
     for preference in PREFERENCES {
@@ -145,7 +129,7 @@ fn segment(row: &str) -> Result<(Duration, Option<Segment>)> {
     let columns: Vec<&str> = row.split('\t').collect();
     let columns: [&str; FIELDS.len()] = columns.try_into().ok().context("columns")?;
     let [time, tcp @ ..] = columns;
-    let time = epoch(time)?;
+    let time = tshark::epoch(time)?;
     let [from4, from6, from_port, to4, to6, to_port, stream, ..] = tcp;
     let [
         ..,
@@ -177,7 +161,7 @@ fn segment(row: &str) -> Result<(Duration, Option<Segment>)> {
             reset: has(RST),
         },
         len: last(len).parse()?,
-        payload: bytes(last(payload))?,
+        payload: tshark::bytes(last(payload))?,
         dissected: Dissected {
             requests: values(methods)
                 .map(str::to_owned)
@@ -200,23 +184,6 @@ fn last(column: &str) -> &str {
 fn address(v4: &str, v6: &str, port: &str) -> Result<SocketAddr> {
     let ip: IpAddr = last(if v4.is_empty() { v6 } else { v4 }).parse()?;
     Ok(SocketAddr::new(ip, last(port).parse()?))
-}
-
-fn bytes(hex: &str) -> Result<Vec<u8>> {
-    let digit = |digit: u8| char::from(digit).to_digit(16);
-    let pair = |pair: &[u8]| {
-        let [high, low] = pair else { return None };
-        u8::try_from(digit(*high)? << 4 | digit(*low)?).ok()
-    };
-    let pairs = hex.as_bytes().chunks(2).map(pair);
-    pairs.collect::<Option<_>>().context("a payload in hex")
-}
-
-/// Seconds with nine decimals.
-fn epoch(text: &str) -> Result<Duration> {
-    let (seconds, nanoseconds) = text.split_once('.').context("a time")?;
-    ensure!(nanoseconds.len() == 9, "a time in nanoseconds");
-    Ok(Duration::new(seconds.parse()?, nanoseconds.parse()?))
 }
 
 #[cfg(test)]

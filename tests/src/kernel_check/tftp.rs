@@ -12,7 +12,10 @@ use observer_user::{
     kernel::{Kernel, Settings},
     model::{event::Kind, tftp::Event},
 };
-use programs::{Hook, wire::Datagram};
+use programs::{
+    Hook,
+    wire::{Datagram, mapped},
+};
 
 /// Datagrams of each round.
 const DATAGRAMS: usize = 60;
@@ -153,13 +156,6 @@ fn without_time(mut transfer: Transfer) -> Transfer {
         };
     }
     transfer
-}
-
-fn mapped(address: IpAddr) -> [u8; 16] {
-    match address {
-        IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
-        IpAddr::V6(address) => address.octets(),
-    }
 }
 
 fn request(opcode: u16, file: u64) -> Vec<u8> {

@@ -1,16 +1,15 @@
 //! A capture's datagrams, as tshark finds them.
 
 use std::{
-    io::{BufRead as _, BufReader},
     net::{IpAddr, SocketAddr},
     path::Path,
-    process::{Command, Stdio},
-    time::Duration,
+    process::Command,
 };
 
 use anyhow::{Context as _, Result, ensure};
 
 use super::{conversation::Packet, message::Message};
+use crate::tshark;
 
 /// Of tunnelled packets and of those that ICMP returns, the innermost.
 const FIELDS: [&str; 16] = [
@@ -35,32 +34,17 @@ const UDP_HEADER: u64 = 8;
 
 /// All datagrams that may be TFTP, where requests go to `ports`.
 pub(super) fn read(capture: &Path, ports: &[u16]) -> Result<Vec<Packet>> {
-    let mut tshark = command(capture, ports)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .context("start tshark")?;
-    let rows = BufReader::new(tshark.stdout.take().context("tshark's output")?).lines();
     let mut packets = Vec::new();
-    for row in rows {
-        let row = row.context("read tshark's output")?;
-        packets.extend(packet(&row, ports).with_context(|| format!("tshark: {row}"))?);
-    }
-    let ended = tshark.wait_with_output().context("wait for tshark")?;
-    ensure!(
-        ended.status.success(),
-        "tshark of {}: {}: {}",
-        capture.display(),
-        ended.status,
-        String::from_utf8_lossy(&ended.stderr)
-    );
+    tshark::rows(command(capture, ports), |row| {
+        packets.extend(packet(row, ports)?);
+        Ok(())
+    })?;
     Ok(packets)
 }
 
 fn command(capture: &Path, ports: &[u16]) -> Command {
-    let mut tshark = Command::new("tshark");
-    tshark.arg("-Q").arg("-r").arg(capture).args(["-Y", "udp"]);
+    let mut tshark = tshark::of(capture);
+    tshark.args(["-Y", "udp"]);
     // A first fragment has the header with the whole length; a cut one can't be put together.
     for protocol in ["ip", "ipv6"] {
         tshark.arg("-o").arg(format!("{protocol}.defragment:FALSE"));
@@ -96,7 +80,7 @@ fn packet(row: &str, ports: &[u16]) -> Result<Option<Packet>> {
         ["", "", "", ""] => {
             let len = len.parse::<u64>()?.checked_sub(UDP_HEADER);
             let len = len.context("a length without a header")?;
-            let message = Message::read(&bytes(payload)?, len, ports.contains(&to.port()))?;
+            let message = Message::read(&tshark::bytes(payload)?, len, ports.contains(&to.port()))?;
             agree(message.as_ref(), [opcode, block, error])?;
             message
         }
@@ -105,7 +89,7 @@ fn packet(row: &str, ports: &[u16]) -> Result<Option<Packet>> {
         _ => None,
     };
     let from = address(from4, from6, from_port)?;
-    let time = epoch(time)?;
+    let time = tshark::epoch(time)?;
     Ok(message.map(|message| Packet {
         time,
         from,
@@ -133,19 +117,4 @@ fn agree(message: Option<&Message>, dissected: [&str; 3]) -> Result<()> {
 fn address(v4: &str, v6: &str, port: &str) -> Result<SocketAddr> {
     let ip: IpAddr = if v4.is_empty() { v6 } else { v4 }.parse()?;
     Ok(SocketAddr::new(ip, port.parse()?))
-}
-
-fn bytes(hex: &str) -> Result<Vec<u8>> {
-    let pair = |pair: &[u8]| {
-        let digits = str::from_utf8(pair).context("digits")?;
-        u8::from_str_radix(digits, 16).context("a byte")
-    };
-    hex.as_bytes().chunks(2).map(pair).collect()
-}
-
-/// Seconds with nine decimals.
-fn epoch(text: &str) -> Result<Duration> {
-    let (seconds, nanoseconds) = text.split_once('.').context("a time")?;
-    ensure!(nanoseconds.len() == 9, "a time in nanoseconds");
-    Ok(Duration::new(seconds.parse()?, nanoseconds.parse()?))
 }

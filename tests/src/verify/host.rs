@@ -6,12 +6,15 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     time::Duration,
 };
 
-use observer_common::conn::Tuple;
-use programs::{Hook, Kernel, Socket, State, wire};
+use observer_common::{conn::Tuple, flow::is_after};
+use programs::{
+    Hook, Kernel, Socket, State,
+    wire::{self, mapped},
+};
 
 use super::capture::{Packet, Segment, Transport};
 
@@ -145,11 +148,6 @@ impl Connection {
             .is_some_and(|end| self.next_seq.wrapping_add(1) == end);
         all_received && self.server_end_acknowledged
     }
-}
-
-/// RFC 9293 3.4.
-fn is_after(a: u32, b: u32) -> bool {
-    a.wrapping_sub(b).cast_signed() > 0
 }
 
 impl Host {
@@ -335,13 +333,5 @@ fn tuple(client: SocketAddr, server: SocketAddr) -> Tuple {
         server: mapped(server.ip()),
         client_port: client.port(),
         server_port: server.port(),
-    }
-}
-
-/// IPv4 addresses as the programs have them.
-fn mapped(address: IpAddr) -> [u8; 16] {
-    match address {
-        IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
-        IpAddr::V6(address) => address.octets(),
     }
 }

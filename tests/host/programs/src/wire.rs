@@ -6,6 +6,14 @@ use observer_common::tftp::Peer;
 
 use crate::{Hook, Kernel, Packet, Socket, State};
 
+/// An address as the programs have it: IPv4 as `::ffff:a.b.c.d`.
+pub fn mapped(address: IpAddr) -> [u8; 16] {
+    match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
+        IpAddr::V6(address) => address.octets(),
+    }
+}
+
 /// An IP header without options: as much of it as the programs read.
 pub fn ip_header(from: IpAddr, to: IpAddr, protocol: u8) -> Vec<u8> {
     match (from, to) {
@@ -20,10 +28,7 @@ pub fn ip_header(from: IpAddr, to: IpAddr, protocol: u8) -> Vec<u8> {
             let mut header = vec![0; 8];
             (header[0], header[6]) = (0x60, protocol);
             for address in [from, to] {
-                header.extend(match address {
-                    IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
-                    IpAddr::V6(address) => address.octets(),
-                });
+                header.extend(mapped(address));
             }
             header
         }
