@@ -15,24 +15,23 @@ use tests::{
     require_root,
 };
 
-/// Other servers of this host are observed, too: what the tests ask for is an endpoint of its
-/// own.
-const RULES: &str = r#"
-[[rule]]
-id = "ours"
-path = ["^watched-test/"]
-endpoint = "ours"
-"#;
-const PATH: &str = "/watched-test/a";
+/// Other servers of this host are observed, too, those of the tests beside this one among them:
+/// what each asks for is an endpoint of its own.
+fn rules(path: &str) -> String {
+    format!(
+        "[[rule]]\nid = \"ours\"\npath = [\"^{}$\"]\nendpoint = \"ours\"\n",
+        &path[1..]
+    )
+}
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
-/// An observer that learns ports.
-fn observe(args: &[&str]) -> (Observer, NamedTempFile) {
-    let mut rules = NamedTempFile::new().expect("rules");
-    rules.write_all(RULES.as_bytes()).expect("write");
-    let path = rules.path().to_str().expect("a path").to_owned();
-    let args = [&["--rules", &path], args].concat();
-    (Observer::start(&args).expect("observer"), rules)
+/// An observer that learns ports, and counts the requests for `path`.
+fn observe(path: &str, args: &[&str]) -> (Observer, NamedTempFile) {
+    let mut file = NamedTempFile::new().expect("rules");
+    file.write_all(rules(path).as_bytes()).expect("write");
+    let name = file.path().to_str().expect("a path").to_owned();
+    let args = [&["--rules", &name], args].concat();
+    (Observer::start(&args).expect("observer"), file)
 }
 
 fn counted(observer: &Observer) -> f64 {
@@ -67,8 +66,8 @@ fn serve(netns: &Netns, port: u16, requests: usize) -> thread::JoinHandle<()> {
     })
 }
 
-fn get(netns: &Netns, server: IpAddr, port: u16) {
-    let answer = netns.inside(|| client::get(SocketAddr::new(server, port), PATH));
+fn get(netns: &Netns, server: IpAddr, port: u16, path: &str) {
+    let answer = netns.inside(|| client::get(SocketAddr::new(server, port), path));
     let answer = answer.expect("inside").expect("get");
     assert!(answer.starts_with("HTTP/1.1 "), "{answer}");
 }
@@ -87,18 +86,19 @@ fn a_port_is_told_once_with_its_process_and_why() {
     const AT_START: u16 = 18_162;
     const LATER: u16 = 18_163;
     const THREAD: u16 = 18_164;
+    const PATH: &str = "/watched/told";
     require_root();
     let (client, server, ends) = linked();
     let files = [(PATH, 5)];
     let at_start = Nginx::start(&server, AT_START, &files).expect("nginx");
-    let (observer, _rules) = observe(&[]);
+    let (observer, _rules) = observe(PATH, &[]);
     // Not one of the observer's own namespace: found in that of a process.
-    get(&client, ends.far[0], AT_START);
+    get(&client, ends.far[0], AT_START, PATH);
     let later = Nginx::start(&server, LATER, &files).expect("nginx");
     let thread = serve(&server, THREAD, 2);
     for port in [LATER, THREAD] {
         for _ in 0..2 {
-            get(&client, ends.far[0], port);
+            get(&client, ends.far[0], port, PATH);
         }
     }
     thread.join().expect("server");
@@ -136,12 +136,13 @@ fn a_pinned_port_is_told_before_anybody_listens() {
 fn an_ignored_port_is_never_learned() {
     const IGNORED: u16 = 18_166;
     const OTHER: u16 = 18_167;
+    const PATH: &str = "/watched/ignored";
     require_root();
     let (client, server, ends) = linked();
-    let (observer, _rules) = observe(&["--http-ignore-port", "18166"]);
+    let (observer, _rules) = observe(PATH, &["--http-ignore-port", "18166"]);
     let (ignored, other) = (serve(&server, IGNORED, 2), serve(&server, OTHER, 1));
     for port in [IGNORED, OTHER, IGNORED] {
-        get(&client, ends.far[0], port);
+        get(&client, ends.far[0], port, PATH);
     }
     ignored.join().expect("server");
     other.join().expect("server");
@@ -153,8 +154,9 @@ fn an_ignored_port_is_never_learned() {
 /// Also where everything is learned, and everybody may scrape.
 #[test]
 fn our_own_port_is_never_watched() {
+    const PATH: &str = "/watched/own";
     require_root();
-    let (observer, _rules) = observe(&["--web.listen-address", "0.0.0.0:18161"]);
+    let (observer, _rules) = observe(PATH, &["--web.listen-address", "0.0.0.0:18161"]);
     for _ in 0..3 {
         let own = SocketAddr::from((Ipv4Addr::LOCALHOST, 18_161));
         let answer = client::get(own, PATH).expect("an answer");
@@ -170,12 +172,12 @@ fn our_own_port_is_never_watched() {
 fn ask_from_here_and_there(port: u16, args: &[&str]) -> (f64, String) {
     let (client, server, ends) = linked();
     let serving = serve(&server, port, 5);
-    let pinned = port.to_string();
-    let (observer, _rules) = observe(&[&["--http-port", &pinned], args].concat());
-    get(&client, ends.far[0], port);
+    let (pinned, path) = (port.to_string(), format!("/watched/{port}"));
+    let (observer, _rules) = observe(&path, &[&["--http-port", &pinned], args].concat());
+    get(&client, ends.far[0], port, &path);
     for address in [ends.far[0], Ipv4Addr::LOCALHOST.into()] {
-        get(&server, address, port);
-        get(&server, address, port);
+        get(&server, address, port, &path);
+        get(&server, address, port, &path);
     }
     serving.join().expect("server");
     (counted(&observer), stop(observer))
