@@ -15,7 +15,7 @@ const CONNECTIONS: u16 = 50;
 const REQUESTS: u32 = 20;
 
 #[test]
-fn a_request_allocates_what_its_heads_need() {
+fn a_request_allocates_nothing() {
     let records = traffic::keep_alive(CONNECTIONS, REQUESTS);
     let (first, rest) = records.split_at(records.len() / 2);
     let classifier = Arc::new(Classifier::generic());
@@ -35,7 +35,5 @@ fn a_request_allocates_what_its_heads_need() {
     // Connections are known from then on, and buffers have their size.
     take(first);
     let counted = allocation_counter::measure(|| take(rest));
-    let requests = rest.len() as u64 / 2;
-    assert_eq!(counted.count_total, 2 * requests, "a buffer for each head");
-    assert_eq!(counted.count_current, 0, "what is kept");
+    assert_eq!(counted.count_total, 0);
 }

@@ -30,7 +30,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All of them.
+    /// All of them, in order.
     pub const ALL: [Self; 11] = [
         Self::Request,
         Self::RequestMore,
@@ -81,7 +81,8 @@ impl Kind {
 
     /// The kind with this number on the wire.
     pub fn of(number: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.number() == number)
+        let at = usize::from(number).checked_sub(1)?;
+        Self::ALL.get(at).copied()
     }
 
     /// True for those of TFTP, which have a ring of their own.
@@ -113,6 +114,13 @@ impl<'a> Event<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn kinds_are_in_order() {
+        for (at, kind) in Kind::ALL.into_iter().enumerate() {
+            assert_eq!((kind as usize, Kind::of(kind.number())), (at, Some(kind)));
+        }
+    }
 
     #[test]
     fn an_unknown_kind_is_none_of_ours() {

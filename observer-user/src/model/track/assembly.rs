@@ -44,6 +44,12 @@ impl Assembly {
         }
     }
 
+    /// True if a piece at `offset` is the first: a head that is whole in it, as most are, is read
+    /// where it lies.
+    pub(super) fn begins_with(&self, offset: u32) -> bool {
+        offset == 0 && self.bytes.is_empty()
+    }
+
     /// What is there without a gap.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes

@@ -193,9 +193,15 @@ impl Exchange {
             Request::Line { asked, head } => (head, Some(*asked)),
             Request::Whole { .. } => return true,
         };
-        head.push(event.header.offset, event.data);
         self.stamps.head = event.header.at_ns;
         let begun = (self.id, event.header.conn.tuple, self.stamps);
+        if head.begins_with(event.header.offset)
+            && let Read::Whole(line, len) = read_request(event.data)
+        {
+            self.request = whole(begin(begun, &line, classifier, facts), &line, len);
+            return true;
+        }
+        head.push(event.header.offset, event.data);
         match read_request(head.bytes()) {
             Read::Malformed => return false,
             Read::Incomplete if head.is_full() => return false,
@@ -212,14 +218,7 @@ impl Exchange {
             }
             Read::Whole(line, len) => {
                 let asked = asked.unwrap_or_else(|| begin(begun, &line, classifier, facts));
-                let head = len as u64;
-                let body = Body {
-                    head,
-                    end: line.body.map(|body| head + body),
-                    connects: line.connects,
-                };
-                let body = Some(body);
-                self.request = Request::Whole { asked, body };
+                self.request = whole(asked, &line, len);
             }
         }
         true
@@ -257,14 +256,22 @@ impl Exchange {
         else {
             return;
         };
-        let offset = u64::from(event.header.offset).saturating_sub(*before);
-        head.push(u32::try_from(offset).unwrap_or(u32::MAX), event.data);
         if self.stamps.answered.is_none() {
             self.stamps.answered = Some(event.header.at_ns);
             if conn.request.turn == self.id.turn {
                 self.stamps.received = conn.request.last_ns;
             }
         }
+        if *before == 0
+            && head.begins_with(event.header.offset)
+            && let Read::Whole(found, len) = read_response(event.data, asked.method)
+            && !found.status.is_interim()
+        {
+            self.on_response_head(asked, found, len as u64, facts);
+            return;
+        }
+        let offset = u64::from(event.header.offset).saturating_sub(*before);
+        head.push(u32::try_from(offset).unwrap_or(u32::MAX), event.data);
         loop {
             match read_response(head.bytes(), asked.method) {
                 Read::Whole(found, len) if found.status.is_interim() => {
@@ -703,6 +710,16 @@ fn who_ended(conn: &Conn) -> Side {
 /// True if `a` came after `b`, which did come.
 fn is_later(a: u64, b: u64) -> bool {
     b != 0 && a > b
+}
+
+fn whole(asked: Asked, line: &RequestHead<'_>, len: usize) -> Request {
+    let head = len as u64;
+    let body = Some(Body {
+        head,
+        end: line.body.map(|body| head + body),
+        connects: line.connects,
+    });
+    Request::Whole { asked, body }
 }
 
 fn begin(

@@ -140,7 +140,9 @@ impl Tracker {
             }
             Kind::Response | Kind::ResponseMore => self.on_response(event, facts),
             Kind::RequestAhead => {
-                if let Some(connection) = self.connection(Key::of(cookie, conn.tuple), facts) {
+                let key = Key::of(cookie, conn.tuple);
+                if self.has_room(&key, facts) {
+                    let connection = self.connections.entry(key).or_default();
                     connection.on_request_ahead(event);
                 }
             }
@@ -239,19 +241,19 @@ impl Tracker {
             let header = &event.header;
             self.claim_early(header.cookie, header.conn.tuple, header.at_ns);
         }
-        let classifier = Arc::clone(&self.classifier);
-        if let Some(connection) = self.connection(key, facts) {
-            connection.on_request(event, &classifier, facts);
+        if self.has_room(&key, facts) {
+            let connection = self.connections.entry(key).or_default();
+            connection.on_request(event, &self.classifier, facts);
         }
     }
 
-    /// The connection, new if it is not known; counted if there is no room.
-    fn connection(&mut self, key: Key, facts: &mut Vec<Fact>) -> Option<&mut Connection> {
-        if !self.connections.contains_key(&key) && self.connections.len() >= self.bound {
+    /// True if the connection is known, or may be new; what there is no room for is counted.
+    fn has_room(&self, key: &Key, facts: &mut Vec<Fact>) -> bool {
+        let room = self.connections.len() < self.bound || self.connections.contains_key(key);
+        if !room {
             facts.push(Fact::Lost(Loss::TableFull));
-            return None;
         }
-        Some(self.connections.entry(key).or_default())
+        room
     }
 
     fn on_response(&mut self, event: &Event<'_>, facts: &mut Vec<Fact>) {
