@@ -7,7 +7,7 @@ use std::{
 
 use crate::clock::monotonic_ns;
 
-/// Events are drained every 10 ms; this long without is a fault, not a late tick.
+/// Events are drained every 50 ms at least; this long without is a fault, not a late tick.
 const STALE: Duration = Duration::from_secs(5);
 
 /// When events were last drained; never, at first.

@@ -39,8 +39,14 @@ use crate::{
     watched::Watched,
 };
 
-/// Between drains: the ring holds many times what arrives in this time, and nobody is woken.
+/// Between drains while much comes: the ring holds many times what arrives in this time, and nobody
+/// is woken.
 const DRAIN: Duration = Duration::from_millis(10);
+/// The same while little comes: the smaller of the rings still holds what a busy TFTP server
+/// begins in it.
+const DRAIN_QUIET: Duration = Duration::from_millis(50);
+/// Waking costs more than a few events do: so many are to wait for it.
+const BATCH: u32 = 512;
 /// Between looks at long responses and at the kernel side's own counts.
 const LOOK: Duration = Duration::from_secs(1);
 /// Between searches for connections whose end was lost.
@@ -62,6 +68,27 @@ pub struct Observer {
     health: Arc<Health>,
     errors: Arc<Errors>,
     count_tables: Instant,
+    pace: Pace,
+}
+
+/// How soon the ring is to be drained again.
+struct Pace {
+    taken: u32,
+    since: Instant,
+}
+
+impl Pace {
+    fn new() -> Self {
+        Self {
+            taken: 0,
+            since: Instant::now(),
+        }
+    }
+
+    fn next(&mut self) -> Duration {
+        let before = std::mem::replace(self, Self::new());
+        pause(before.taken, self.since - before.since)
+    }
 }
 
 impl Observer {
@@ -90,6 +117,7 @@ impl Observer {
             health,
             errors,
             count_tables: Instant::now(),
+            pace: Pace::new(),
         }
     }
 
@@ -107,6 +135,7 @@ impl Observer {
                 due = drain.tick() => {
                     self.tally.skip(Task::Drain, skipped(due.elapsed(), DRAIN));
                     self.drain();
+                    drain.reset_after(self.pace.next());
                 }
                 // Only when it is past half full.
                 ready = ring.readable() => {
@@ -149,10 +178,12 @@ impl Observer {
             kernel,
             tracker,
             tally,
+            pace,
             ..
         } = self;
         kernel.drain(|record| match Event::decode(record) {
             Some(event) => {
+                pace.taken += 1;
                 tally.event(event.kind);
                 tracker.on_event(&event, &mut tally.facts);
             }
@@ -171,10 +202,12 @@ impl Observer {
             kernel,
             transfers,
             tally,
+            pace,
             ..
         } = self;
         kernel.drain_transfers(|record| match tftp::Event::decode(record) {
             Some(event) => {
+                pace.taken += 1;
                 tally.event(event.kind);
                 transfers.on_event(&event, &mut tally.transfers);
             }
@@ -334,6 +367,11 @@ fn every(period: Duration) -> Interval {
     ticks
 }
 
+/// The time in which a batch comes, if as many come as `taken` in this time.
+fn pause(taken: u32, elapsed: Duration) -> Duration {
+    (elapsed * BATCH / taken.max(1)).clamp(DRAIN, DRAIN_QUIET)
+}
+
 /// Ticks that did not come, before one that came so late.
 fn skipped(late: Duration, period: Duration) -> u64 {
     u64::try_from(late.as_nanos() / period.as_nanos()).unwrap_or(u64::MAX)
@@ -342,6 +380,21 @@ fn skipped(late: Duration, period: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn it_is_drained_as_often_as_there_is_something_to_drain() {
+        let ms = Duration::from_millis;
+        for (taken, elapsed, next) in [
+            (0, 10, 50),
+            (100, 10, 50),
+            (256, 10, 20),
+            (2_000, 10, 10),
+            (1_024, 50, 25),
+            (u32::MAX, 50, 10),
+        ] {
+            assert_eq!(pause(taken, ms(elapsed)), ms(next), "{taken}");
+        }
+    }
 
     #[test]
     fn a_tick_that_is_late_is_not_yet_skipped() {
