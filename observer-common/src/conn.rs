@@ -37,7 +37,8 @@ pub struct Pickup {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 pub struct Ack {
-    /// When it last acknowledged all that was sent, `CLOCK_MONOTONIC` nanoseconds.
+    /// When it last acknowledged all that was sent, `CLOCK_MONOTONIC` nanoseconds; not while
+    /// an answer whose length is known is not wholly sent.
     pub all_ns: u64,
     /// The highest acknowledgement.
     pub seq: u32,

@@ -93,7 +93,9 @@ fn is_in_order(sock: &Sock, conn: *const Conn, segment: &Segment) -> bool {
         .is_none_or(|received| segment.seq == received.next_seq || segment.seq == next_seq)
 }
 
-/// Takes what the client acknowledges, with a RST too; stamps when that is all that was sent.
+/// Takes what the client acknowledges, with a RST too; stamps when that is all that was sent, and,
+/// as far as is known, all that will be: between the pieces of an answer the stamp is of no use,
+/// and would be half of what the piece costs.
 #[inline(always)]
 fn acknowledge(conn: *mut Conn, segment: &Segment, at: &mut Instant) {
     let Some(seq) = segment.ack else { return };
@@ -106,8 +108,10 @@ fn acknowledge(conn: *mut Conn, segment: &Segment, at: &mut Instant) {
         if answered != 0 && is_after(seq, sent.wrapping_add(1)) {
             return;
         }
+        let flags = (&raw const (*conn).response.flags).read_volatile();
+        let more_comes = flags & (FLAG_LENGTH | FLAG_FRAMED) == FLAG_LENGTH;
         let ack = &mut (*conn).ack;
-        if ack.take(seq) && !is_after(sent, seq) {
+        if ack.take(seq) && !is_after(sent, seq) && !more_comes {
             ack.all_ns = at.ns();
         }
     }

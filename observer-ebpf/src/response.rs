@@ -196,11 +196,16 @@ fn payload<const PIPELINES: bool>(
         if announces == Announces::Upgrade {
             flow.flags |= FLAG_UPGRADED;
         }
+        let mut of_head = Place { ..place };
         let end = match answer {
-            Some(answer) => answer.head,
+            Some(answer) => {
+                // Its body goes nowhere.
+                of_head.len = answer.head;
+                answer.head
+            }
             None => capture::head_end_likely_last(ctx, place.at, place.len),
         };
-        capture::head(ctx, told, RESPONSE_MORE, conn, flow, &place, end);
+        capture::head(ctx, told, RESPONSE_MORE, conn, flow, &of_head, end);
         if announces == Announces::Interim {
             flow.head_done = 0;
         } else if end != 0 && end < place.len {

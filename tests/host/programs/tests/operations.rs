@@ -84,6 +84,7 @@ fn a_request_and_its_answer() {
         ("more of it", connection.answer(&[0; 1448])),
         ("its acknowledgement", connection.ask(b"")),
         ("the rest of it", connection.answer(&[0; 98_552])),
+        ("the last acknowledgement", connection.ask(b"")),
         ("the next request", connection.ask(REQUEST)),
         ("the next answer", connection.answer(HEAD)),
         ("the end", connection.close()),
@@ -94,8 +95,9 @@ fn a_request_and_its_answer() {
          the server takes it up: 1 lookups, 1 clock reads
          the first answer: 1 lookups, 5 loads, 560 bytes loaded, 1 clock reads, 1 records, 736 bytes of ring
          more of it: 1 lookups, 1 clock reads
-         its acknowledgement: 1 lookups, 1 clock reads
+         its acknowledgement: 1 lookups
          the rest of it: 1 lookups, 1 clock reads
+         the last acknowledgement: 1 lookups, 1 clock reads
          the next request: 1 lookups, 5 loads, 258 bytes loaded, 1 clock reads, 1 records, 736 bytes of ring
          the next answer: 1 lookups, 5 loads, 560 bytes loaded, 1 clock reads, 1 records, 736 bytes of ring
          the end: 1 lookups, 1 deletes, 1 clock reads, 1 records, 224 bytes of ring",
