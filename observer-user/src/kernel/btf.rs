@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, bail};
 use aya::Btf;
-use btf_rs::{Struct, Type};
+use btf_rs::{Backend, Struct, Type};
 
 /// The type information that every kernel with CONFIG_DEBUG_INFO_BTF offers.
 const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
@@ -30,7 +30,7 @@ pub(super) struct KernelTypes {
 impl KernelTypes {
     pub(super) fn read() -> Result<Self> {
         let btf = Btf::from_sys_fs().with_context(|| format!("read {VMLINUX}"))?;
-        let types = btf_rs::Btf::from_file(VMLINUX).with_context(|| format!("read {VMLINUX}"))?;
+        let types = mapped().with_context(|| format!("read {VMLINUX}"))?;
         let sock = sock_common(&types)?;
         let mut offsets = [0; FIELDS.len()];
         for (offset, (_, field)) in offsets.iter_mut().zip(FIELDS) {
@@ -45,6 +45,12 @@ impl KernelTypes {
     pub(super) fn offsets(&self) -> impl Iterator<Item = (&'static str, &u32)> {
         FIELDS.iter().map(|(global, _)| *global).zip(&self.offsets)
     }
+}
+
+/// Where it lies, if the kernel allows that (6.16): of a hundred thousand types one is read.
+fn mapped() -> Result<btf_rs::Btf> {
+    let types = btf_rs::Btf::from_file_with_backend(VMLINUX, Backend::Mmap);
+    Ok(types.or_else(|_| btf_rs::Btf::from_file(VMLINUX))?)
 }
 
 fn sock_common(types: &btf_rs::Btf) -> Result<Struct> {

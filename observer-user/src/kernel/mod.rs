@@ -14,6 +14,8 @@ mod tracefs;
 use std::{
     io,
     os::fd::{AsFd as _, OwnedFd},
+    panic::resume_unwind,
+    thread,
 };
 
 use anyhow::{Context as _, Result};
@@ -106,9 +108,14 @@ impl Kernel {
     /// Loads and attaches. A required hook that cannot attach is an error that names it; an
     /// optional one is a [`Probe`] that says why.
     pub fn attach(settings: &Settings) -> Result<Self> {
-        let types = btf::KernelTypes::read();
+        // Each reads the kernel's types.
+        let (types, mut loader) = thread::scope(|scope| {
+            let types = scope.spawn(btf::KernelTypes::read);
+            let loader = EbpfLoader::new();
+            let types = types.join();
+            (types.unwrap_or_else(|panic| resume_unwind(panic)), loader)
+        });
         let records = tracefs::tcp_event_layout();
-        let mut loader = EbpfLoader::new();
         let learn_ports = u8::from(settings.learn_ports);
         loader.override_global("LEARN_PORTS", &learn_ports, true);
         let ignore_local = u8::from(settings.ignore_local);

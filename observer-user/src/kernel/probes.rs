@@ -1,6 +1,6 @@
 //! Which hooks there are, which of them we cannot do without, and how each attaches.
 
-use std::os::fd::AsFd;
+use std::{collections::HashMap, os::fd::AsFd, panic::resume_unwind, thread};
 
 use anyhow::{Context as _, Result, anyhow};
 use aya::{
@@ -146,17 +146,33 @@ fn packet_hooks(programs: &mut Ebpf, cgroup: &impl AsFd) -> Result<Vec<Probe>> {
     Ok(probes)
 }
 
+/// The verifier walks both at once: it takes most of the time until we observe.
 fn load_packet_hooks(programs: &mut Ebpf, kind: usize) -> Result<()> {
+    let mut programs: HashMap<&str, &mut Program> = programs.programs_mut().collect();
+    let mut packet_program = |name| -> Result<&mut CgroupSkb> {
+        let program = programs.remove(name);
+        Ok(program.with_context(|| missing(name))?.try_into()?)
+    };
+    let mut loads = Vec::new();
     for (hook, names, _) in PACKET_HOOKS {
-        let program: &mut CgroupSkb = program(programs, names[kind])?;
-        program.load().map_err(brief).with_context(|| {
-            format!(
-                "load cgroup_skb/{} (it needs Linux 5.10 with CONFIG_CGROUP_BPF)",
-                hook.name()
-            )
-        })?;
+        loads.push((hook, packet_program(names[kind])?));
     }
-    Ok(())
+    thread::scope(|scope| {
+        let load = |(hook, program)| scope.spawn(move || load_packet_hook(hook, program));
+        let threads: Vec<_> = loads.into_iter().map(load).collect();
+        threads
+            .into_iter()
+            .try_for_each(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    })
+}
+
+fn load_packet_hook(hook: Hook, program: &mut CgroupSkb) -> Result<()> {
+    program.load().map_err(brief).with_context(|| {
+        format!(
+            "load cgroup_skb/{} (it needs Linux 5.10 with CONFIG_CGROUP_BPF)",
+            hook.name()
+        )
+    })
 }
 
 /// A tracepoint with a program for each way to attach.
@@ -235,13 +251,15 @@ impl Tracepoint {
     }
 }
 
+fn missing(name: &str) -> String {
+    format!("the eBPF object has no program {name}")
+}
+
 fn program<'a, P>(programs: &'a mut Ebpf, name: &str) -> Result<P>
 where
     P: TryFrom<&'a mut Program, Error = ProgramError>,
 {
-    let program = programs
-        .program_mut(name)
-        .with_context(|| format!("the eBPF object has no program {name}"))?;
+    let program = programs.program_mut(name).with_context(|| missing(name))?;
     program
         .try_into()
         .with_context(|| format!("program {name}"))
