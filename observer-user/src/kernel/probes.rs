@@ -67,6 +67,23 @@ pub struct Probe {
     pub hook: Hook,
     /// The program that is attached, or why none is.
     pub attached: Result<&'static str>,
+    /// Instructions that the verifier walked, of the million it allows, where it tells (5.16).
+    pub verified: Option<u32>,
+}
+
+impl Probe {
+    fn new(hook: Hook, attached: Result<&'static str>, programs: &Ebpf) -> Self {
+        let program = attached
+            .as_ref()
+            .ok()
+            .and_then(|name| programs.program(name));
+        let verified = program.and_then(|p| p.info().ok()?.verified_instruction_count());
+        Self {
+            hook,
+            attached,
+            verified,
+        }
+    }
 }
 
 /// Attaches all hooks: the packet hooks or an error, the tracepoints as well as they go.
@@ -78,15 +95,17 @@ pub(super) fn attach(
 ) -> Result<Vec<Probe>> {
     let mut probes = packet_hooks(programs, cgroup)?;
     for tracepoint in &TRACEPOINTS {
-        probes.push(Probe {
-            hook: tracepoint.hook,
-            attached: tracepoint.attach(programs, &types, &records),
-        });
+        let attached = tracepoint.attach(programs, &types, &records);
+        probes.push(Probe::new(tracepoint.hook, attached, programs));
     }
-    for Probe { hook, attached } in &probes {
+    for Probe {
+        hook,
+        attached,
+        verified,
+    } in &probes
+    {
         match attached {
             Ok(program) => {
-                let verified = verified_instructions(programs, program);
                 tracing::debug!(hook = hook.name(), program, verified, "attached");
             }
             Err(error) => tracing::warn!(
@@ -97,15 +116,6 @@ pub(super) fn attach(
         }
     }
     Ok(probes)
-}
-
-/// How many instructions the verifier walked, of the million it allows (5.16 and later).
-fn verified_instructions(programs: &Ebpf, name: &str) -> Option<u32> {
-    programs
-        .program(name)?
-        .info()
-        .ok()?
-        .verified_instruction_count()
 }
 
 /// A packet hook with its programs: one that tells pipelined requests apart, and one for
@@ -138,10 +148,7 @@ fn packet_hooks(programs: &mut Ebpf, cgroup: &impl AsFd) -> Result<Vec<Probe>> {
         program
             .attach(cgroup.as_fd(), direction, CgroupAttachMode::Single)
             .with_context(|| format!("attach cgroup_skb/{} to the root cgroup", hook.name()))?;
-        probes.push(Probe {
-            hook,
-            attached: Ok(names[kind]),
-        });
+        probes.push(Probe::new(hook, Ok(names[kind]), programs));
     }
     Ok(probes)
 }

@@ -29,7 +29,7 @@ pub(super) fn read(programs: &Ebpf, probes: &[Probe]) -> Vec<ProbeRuns> {
     if !fs::read_to_string(COUNTS).is_ok_and(|counts| counts.trim() == "1") {
         return Vec::new();
     }
-    let attached = probes.iter().filter_map(|Probe { hook, attached }| {
+    let attached = probes.iter().filter_map(|Probe { hook, attached, .. }| {
         let program = programs.program(attached.as_ref().ok()?)?;
         let number = program.fd().ok()?.as_fd().as_raw_fd();
         // aya does not read these two; the kernel also writes them here (since 5.1).

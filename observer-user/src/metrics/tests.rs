@@ -210,8 +210,15 @@ fn hostile_traffic_keeps_to_the_limit() {
 #[test]
 fn built_in_profiles_stay_small() {
     for classifier in [Classifier::generic(), Classifier::dragonfly()] {
-        let limit = Metrics::new(classifier.endpoints()).series_limit();
-        assert!(limit <= 5_000, "{limit}");
+        let mut metrics = Metrics::new(classifier.endpoints());
+        assert!(
+            metrics.series_limit() <= 5_000,
+            "{}",
+            metrics.series_limit()
+        );
+        let scrape = metrics.encode().expect("encoded");
+        let bytes = scrape.text(Format::OpenMetrics).len();
+        assert!(bytes <= 250_000, "{bytes}");
     }
 }
 
