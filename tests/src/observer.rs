@@ -11,7 +11,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal};
 
 use crate::{client, process::Process, scrape::Scrape};
 
@@ -98,6 +98,11 @@ impl Observer {
         Scrape::parse(&answer)
     }
 
+    /// Its process.
+    pub fn pid(&self) -> Pid {
+        self.process.pid()
+    }
+
     /// How many descriptors it has open.
     pub fn descriptors(&self) -> Result<usize> {
         let folder = format!("/proc/{}/fd", self.process.pid().as_raw_nonzero());
@@ -112,16 +117,26 @@ impl Observer {
 
     /// Scrapes until a state is reached that has to be; an error says what was seen last.
     pub fn until(&self, reached: impl Fn(&Scrape) -> bool) -> Result<Scrape> {
+        self.until_within(REACHED, BETWEEN_SCRAPES, reached)
+    }
+
+    /// The same of a state that is reached within a time, with so much between scrapes.
+    pub fn until_within(
+        &self,
+        time: Duration,
+        between: Duration,
+        reached: impl Fn(&Scrape) -> bool,
+    ) -> Result<Scrape> {
         let begun = Instant::now();
         loop {
             let scrape = self.scrape()?;
             if reached(&scrape) {
                 return Ok(scrape);
             }
-            if begun.elapsed() > REACHED {
+            if begun.elapsed() > time {
                 bail!("never reached; it is {:#?}", scrape.without_zeros());
             }
-            std::thread::sleep(BETWEEN_SCRAPES);
+            std::thread::sleep(between);
         }
     }
 

@@ -57,10 +57,11 @@ impl Empty {
     }
 }
 
-fn field(info: &str, name: &str) -> Result<u64> {
+/// A number in a file of procfs, by what stands before it; a unit behind it is passed over.
+pub(super) fn field(info: &str, name: &str) -> Result<u64> {
     let value = info.lines().find_map(|line| line.strip_prefix(name));
     let value = value.with_context(|| format!("no {name}"))?;
-    Ok(value.trim().parse()?)
+    Ok(value.trim().trim_end_matches(" kB").parse()?)
 }
 
 fn elf() -> Result<Vec<u8>> {

@@ -1,89 +1,21 @@
 //! Nanoseconds of the programs, by what they do: from the kernel's own count of their time
-//! (`kernel.bpf_stats_enabled`), less what a program costs there that does nothing.
+//! (as of `kernel.bpf_stats_enabled`), less what a program costs there that does nothing.
 //!
 //! Both ends of the traffic are on this host, so that half the runs are at a client's socket. The
 //! same traffic to a port that is not watched says what those cost; they are taken off.
 
-use std::fs;
+use anyhow::Result;
+use observer_user::kernel::Settings;
 
-use anyhow::{Context as _, Result};
-use observer_user::kernel::{Kernel, Settings};
-
-use super::{
-    Figure, Report,
-    empty::Empty,
-    figure::Reach,
-    traffic::{Http, Tftp},
-};
+use super::{Figure, Report, clock::Clock, figure::Reach, tftp::Tftp, traffic::Http};
 use crate::{cpu, netns::Netns};
 
-const COUNTS: &str = "/proc/sys/kernel/bpf_stats_enabled";
 /// Live connections, used in turn; both ends of each are open files of one process.
 const LIVE: [usize; 3] = [1, 1_000, 9_000];
 const REQUESTS: usize = 20_000;
 const NEW_CONNECTIONS: usize = 5_000;
 const PIECES: usize = 8_000;
 const PAIRS: usize = 40_000;
-
-/// The kernel's counting, on until dropped.
-struct Counting(String);
-
-impl Counting {
-    fn start() -> Result<Self> {
-        let before = fs::read_to_string(COUNTS).with_context(|| COUNTS.to_owned())?;
-        fs::write(COUNTS, "1").with_context(|| COUNTS.to_owned())?;
-        Ok(Self(before))
-    }
-}
-
-impl Drop for Counting {
-    fn drop(&mut self) {
-        if let Err(error) = fs::write(COUNTS, &self.0) {
-            eprintln!("{COUNTS} stays 1: {error}");
-        }
-    }
-}
-
-/// What is measured, and the clock of it.
-struct Clock {
-    kernel: Kernel,
-    empty: Empty,
-}
-
-/// What traffic took of the programs.
-#[derive(Clone, Copy)]
-struct Took {
-    /// Net of what calls cost.
-    ns: f64,
-    /// Of the packet programs.
-    packets: f64,
-}
-
-impl Clock {
-    fn totals(&self) -> Result<[u64; 4]> {
-        let (mut runs, mut ns) = (0, 0);
-        for of in self.kernel.runs() {
-            runs += of.runs;
-            ns += u64::try_from(of.time.as_nanos())?;
-        }
-        let (empty_runs, empty_ns) = self.empty.totals()?;
-        Ok([runs, ns, empty_runs, empty_ns])
-    }
-
-    fn time(&mut self, traffic: impl FnOnce() -> Result<()>) -> Result<Took> {
-        self.kernel.drain(|_| ());
-        let before = self.totals()?;
-        traffic()?;
-        let after = self.totals()?;
-        let [runs, ns, packets, empty_ns] = [0, 1, 2, 3].map(|at| (after[at] - before[at]) as f64);
-        self.kernel.drain(|_| ());
-        self.kernel.drain_transfers(|_| ());
-        Ok(Took {
-            ns: ns - runs * (empty_ns / packets),
-            packets,
-        })
-    }
-}
 
 /// Measures in so many rounds.
 pub fn run(rounds: usize) -> Result<Report> {
@@ -100,17 +32,13 @@ pub fn run(rounds: usize) -> Result<Report> {
 
 fn measure(rounds: usize) -> Result<Vec<Figure>> {
     let (mut http, mut unwatched) = (Http::new()?, Http::new()?);
-    let (tftp, other_tftp) = (Tftp::new()?, Tftp::new()?);
+    let (mut tftp, mut other_tftp) = (Tftp::new()?, Tftp::new()?);
     let settings = Settings {
         http_ports: vec![http.port()?],
         tftp_ports: vec![tftp.port()?],
         ..Settings::default()
     };
-    let mut clock = Clock {
-        kernel: Kernel::attach(&settings)?,
-        empty: Empty::attach()?,
-    };
-    let _counting = Counting::start()?;
+    let mut clock = Clock::start(&settings)?;
     let mut unwatched_packet = figure("a packet of an unwatched port", 7.0);
     let mut bulk = figure("a packet of a bulk answer, its part of ACKs included", 35.0);
     let mut pair = figure("a TFTP DATA and its ACK", 100.0);
@@ -119,7 +47,8 @@ fn measure(rounds: usize) -> Result<Vec<Figure>> {
         let reach = if live > 1_000 { 450.0 } else { 300.0 };
         figure(format!("a request, {live} live connections"), reach)
     });
-    tftp.ask()?;
+    tftp.begin(1)?;
+    other_tftp.begin(1)?;
     for _ in 0..rounds {
         let control = clock.time(|| unwatched.bulk(PIECES))?;
         unwatched_packet.values.push(control.ns / control.packets);

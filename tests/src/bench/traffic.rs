@@ -3,10 +3,11 @@
 
 use std::{
     io::{Read as _, Write as _},
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
 };
 
 use anyhow::{Context as _, Result};
+use observer_common::limits::FIRST_TURNS;
 
 /// nginx's, of a small file.
 const ANSWER: &str = "HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\nDate: Sat, 21 Nov 2026 12:00:00 GMT\r\n\
@@ -17,6 +18,8 @@ const ANSWER: &str = "HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\nDate: Sat, 21 N
 const REQUEST: &str = "GET /boot/52:54:00:ab:cd:ef HTTP/1.1\r\nConnection: keep-alive\r\n\
     User-Agent: iPXE/1.21.1+git20250501\r\nHost: 10.44.0.1\r\n\r\n";
 const BODY: usize = 1024;
+/// So many of a new connection are followed closely, and one is not.
+pub(super) const FIRST_REQUESTS: usize = FIRST_TURNS as usize + 1;
 /// Written in one go.
 const BULK: usize = 1 << 16;
 
@@ -63,7 +66,7 @@ impl Http {
         self.connections.truncate(connections);
         while self.connections.len() < connections {
             let mut connection = self.connect(self.connections.len())?;
-            for _ in 0..9 {
+            for _ in 0..FIRST_REQUESTS {
                 exchange(&mut connection, &self.answer, &mut self.room)?;
             }
             self.connections.push(connection);
@@ -72,14 +75,37 @@ impl Http {
         Ok(())
     }
 
+    /// How many connections it has.
+    pub(super) fn held(&self) -> usize {
+        self.connections.len()
+    }
+
     /// Requests over the connections held, one after the other.
     pub(super) fn keep_alive(&mut self, requests: usize) -> Result<()> {
-        for _ in 0..requests {
+        self.in_turn(requests, exchange)
+    }
+
+    /// The next connections ask, and have no answer yet.
+    pub(super) fn ask(&mut self, requests: usize) -> Result<()> {
+        self.in_turn(requests, |connection, _, room| ask(connection, room))
+    }
+
+    /// The next connections, which have asked, have their answers.
+    pub(super) fn answer(&mut self, answers: usize) -> Result<()> {
+        self.in_turn(answers, answer)
+    }
+
+    fn in_turn(
+        &mut self,
+        times: usize,
+        act: impl Fn(&mut (TcpStream, TcpStream), &[u8], &mut [u8]) -> Result<()>,
+    ) -> Result<()> {
+        for _ in 0..times {
             let connection = self
                 .connections
                 .get_mut(self.next)
                 .context("no connection is held")?;
-            exchange(connection, &self.answer, &mut self.room)?;
+            act(connection, &self.answer, &mut self.room)?;
             self.next = (self.next + 1) % self.connections.len();
         }
         Ok(())
@@ -115,62 +141,23 @@ impl Http {
     }
 }
 
-fn exchange(
-    (client, server): &mut (TcpStream, TcpStream),
-    answer: &[u8],
-    room: &mut [u8],
-) -> Result<()> {
+fn exchange(connection: &mut (TcpStream, TcpStream), whole: &[u8], room: &mut [u8]) -> Result<()> {
+    ask(connection, room)?;
+    answer(connection, whole, room)
+}
+
+fn ask((client, server): &mut (TcpStream, TcpStream), room: &mut [u8]) -> Result<()> {
     client.write_all(REQUEST.as_bytes())?;
     server.read_exact(&mut room[..REQUEST.len()])?;
-    server.write_all(answer)?;
-    client.read_exact(&mut room[..answer.len()])?;
     Ok(())
 }
 
-/// A TFTP transfer.
-pub(super) struct Tftp {
-    listener: UdpSocket,
-    transfer: UdpSocket,
-    client: UdpSocket,
-}
-
-impl Tftp {
-    pub(super) fn new() -> Result<Self> {
-        let bind = || UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).context("bind");
-        Ok(Self {
-            listener: bind()?,
-            transfer: bind()?,
-            client: bind()?,
-        })
-    }
-
-    pub(super) fn port(&self) -> Result<u16> {
-        Ok(self.listener.local_addr()?.port())
-    }
-
-    /// Asks, so that what follows is a transfer.
-    pub(super) fn ask(&self) -> Result<()> {
-        self.client
-            .send_to(b"\0\x01vmlinuz\0octet\0", self.listener.local_addr()?)?;
-        self.listener.recv(&mut [0; 512])?;
-        Ok(())
-    }
-
-    /// Blocks, each acknowledged.
-    pub(super) fn pairs(&self, pairs: usize) -> Result<()> {
-        let mut data = [0; 4 + 512];
-        data[1] = 3;
-        let mut ack = [0, 4, 0, 0];
-        let (client, server) = (self.client.local_addr()?, self.transfer.local_addr()?);
-        for pair in 0..pairs {
-            let block = u16::try_from(pair % 65_536)?.wrapping_add(1).to_be_bytes();
-            data[2..4].copy_from_slice(&block);
-            ack[2..4].copy_from_slice(&block);
-            self.transfer.send_to(&data, client)?;
-            self.client.recv(&mut [0; 600])?;
-            self.client.send_to(&ack, server)?;
-            self.transfer.recv(&mut [0; 600])?;
-        }
-        Ok(())
-    }
+fn answer(
+    (client, server): &mut (TcpStream, TcpStream),
+    whole: &[u8],
+    room: &mut [u8],
+) -> Result<()> {
+    server.write_all(whole)?;
+    client.read_exact(&mut room[..whole.len()])?;
+    Ok(())
 }

@@ -22,17 +22,30 @@ struct Args {
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Name {
+    /// What the daemon's process takes
+    Daemon,
+    /// A process of the traffic of others, told what to do on standard input
+    #[value(hide = true)]
+    Ends,
     /// Rates of servers with and without the observer
     Harm,
     /// Nanoseconds of the programs
     Kernel,
+    /// Costs by how much there is, and what is lost past the limits
+    Scale,
     /// Nanoseconds of the consumer of events
     User,
 }
 
 fn main() -> Result<()> {
     let args = Args::parse();
-    let all = [Name::Kernel, Name::User, Name::Harm];
+    let all = [
+        Name::Kernel,
+        Name::User,
+        Name::Daemon,
+        Name::Scale,
+        Name::Harm,
+    ];
     let names = if args.names.is_empty() {
         all.to_vec()
     } else {
@@ -41,8 +54,11 @@ fn main() -> Result<()> {
     let mut reports = Vec::new();
     for name in names {
         let report = match name {
+            Name::Daemon => bench::daemon::run(args.rounds)?,
+            Name::Ends => return bench::ends::serve(),
             Name::Harm => bench::harm::run(args.rounds)?,
             Name::Kernel => bench::kernel::run(args.rounds)?,
+            Name::Scale => bench::scale::run(args.rounds)?,
             Name::User => bench::user::run(args.rounds)?,
         };
         if args.json {
