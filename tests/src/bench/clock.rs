@@ -3,8 +3,9 @@
 
 use std::os::fd::OwnedFd;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use aya::sys::{Stats, enable_stats};
+use observer_common::event::KINDS;
 use observer_user::kernel::{Kernel, Settings};
 
 use super::empty::Empty;
@@ -42,26 +43,32 @@ impl Clock {
         self.kernel.drain_transfers(|_| ());
     }
 
-    /// What some traffic takes.
+    /// What some traffic takes. An error if it tells more than a ring holds: where that is full,
+    /// the programs do other work.
     pub(super) fn time(&mut self, traffic: impl FnOnce() -> Result<()>) -> Result<Took> {
         self.time_steps(|_| traffic())
     }
 
-    /// The same of traffic that lets the rings be drained: where they are full, it costs less.
+    /// The same of traffic that lets the rings be drained.
     pub(super) fn time_steps(
         &mut self,
         traffic: impl FnOnce(&mut dyn FnMut()) -> Result<()>,
     ) -> Result<Took> {
         self.drain();
-        let before = self.totals()?;
+        let (before, full) = (self.totals()?, self.ring_full());
         traffic(&mut || self.drain())?;
-        let after = self.totals()?;
+        let (after, full) = (self.totals()?, self.ring_full() - full);
+        ensure!(full == 0, "{full} events found their ring full");
         let [runs, ns, packets, empty_ns] = [0, 1, 2, 3].map(|at| (after[at] - before[at]) as f64);
         self.drain();
         Ok(Took {
             ns: ns - runs * (empty_ns / packets),
             packets,
         })
+    }
+
+    fn ring_full(&self) -> u64 {
+        (0..KINDS).map(|kind| self.kernel.ring_full(kind)).sum()
     }
 
     fn totals(&self) -> Result<[u64; 4]> {

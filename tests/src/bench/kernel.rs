@@ -14,6 +14,8 @@ use crate::{cpu, netns::Netns};
 const LIVE: [usize; 3] = [1, 1_000, 9_000];
 const REQUESTS: usize = 20_000;
 const NEW_CONNECTIONS: usize = 5_000;
+/// Of them, between two drains.
+const STEP: usize = 2_500;
 const PIECES: usize = 8_000;
 const PAIRS: usize = 40_000;
 
@@ -62,7 +64,9 @@ fn measure(rounds: usize) -> Result<Vec<Figure>> {
             .push((took.ns - control.ns / 2.0) / PAIRS as f64);
 
         let control = clock.time(|| unwatched.new_connections(NEW_CONNECTIONS))?;
-        let took = clock.time(|| http.new_connections(NEW_CONNECTIONS))?;
+        let took = clock.time_steps(|drain| {
+            in_steps(NEW_CONNECTIONS, drain, |some| http.new_connections(some))
+        })?;
         let net = took.ns - control.ns / 2.0;
         one_request.values.push(net / NEW_CONNECTIONS as f64);
     }
@@ -71,7 +75,8 @@ fn measure(rounds: usize) -> Result<Vec<Figure>> {
         http.hold(live)?;
         for _ in 0..rounds {
             let control = clock.time(|| unwatched.keep_alive(REQUESTS))?;
-            let took = clock.time(|| http.keep_alive(REQUESTS))?;
+            let took = clock
+                .time_steps(|drain| in_steps(REQUESTS, drain, |some| http.keep_alive(some)))?;
             let net = took.ns - control.ns / 2.0;
             figure.values.push(net / REQUESTS as f64);
         }
@@ -79,6 +84,19 @@ fn measure(rounds: usize) -> Result<Vec<Figure>> {
     let mut figures = vec![unwatched_packet, bulk, pair, one_request];
     figures.extend(kept);
     Ok(figures)
+}
+
+/// Requests, between two drains no more than fit in the ring with what they tell.
+fn in_steps(
+    requests: usize,
+    drain: &mut dyn FnMut(),
+    mut traffic: impl FnMut(usize) -> Result<()>,
+) -> Result<()> {
+    for begun in (0..requests).step_by(STEP) {
+        traffic(STEP.min(requests - begun))?;
+        drain();
+    }
+    Ok(())
 }
 
 fn figure(name: impl Into<String>, at_most: f64) -> Figure {
