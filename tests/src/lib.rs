@@ -11,6 +11,7 @@ pub mod client;
 pub mod cpu;
 pub mod http;
 pub mod kernel_check;
+pub mod latency;
 pub mod lighttpd;
 pub mod load;
 pub mod netns;

@@ -9,10 +9,44 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::netns::Netns;
+use crate::{latency::Latencies, netns::Netns};
 
 /// A server that says nothing for so long is broken.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What became of a load.
+pub struct Served {
+    /// Answers a second.
+    pub rate: f64,
+    /// How long each took.
+    pub latencies: Latencies,
+}
+
+/// Does the same on so many threads inside a namespace; each is told its number.
+pub fn serve(
+    netns: &Netns,
+    threads: usize,
+    one: impl Fn(usize) -> Result<Latencies> + Sync,
+) -> Result<Served> {
+    let (begun, one) = (Instant::now(), &one);
+    let latencies = thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads)
+            .map(|number| scope.spawn(move || netns.inside(|| one(number))?))
+            .collect();
+        let mut all = Latencies::new()?;
+        for thread in threads {
+            let latencies = thread
+                .join()
+                .map_err(|panic| std::panic::resume_unwind(panic))?;
+            all.add(&latencies?)?;
+        }
+        anyhow::Ok(all)
+    })?;
+    Ok(Served {
+        rate: latencies.answers() as f64 / begun.elapsed().as_secs_f64(),
+        latencies,
+    })
+}
 
 /// Keep-alive connections that ask for the same file again and again.
 #[derive(Clone, Copy, Debug)]
@@ -35,40 +69,33 @@ impl Load<'_> {
         self.threads * self.connections * self.rounds
     }
 
-    /// Runs it inside a namespace; every answer was 200. Says how many requests a second.
-    pub fn run(self, netns: &Netns) -> Result<f64> {
-        let begun = Instant::now();
-        thread::scope(|scope| {
-            let threads: Vec<_> = (0..self.threads)
-                .map(|_| scope.spawn(move || netns.inside(|| self.one_thread())?))
-                .collect();
-            for thread in threads {
-                thread
-                    .join()
-                    .map_err(|panic| std::panic::resume_unwind(panic))??;
-            }
-            anyhow::Ok(())
-        })?;
-        Ok(self.requests() as f64 / begun.elapsed().as_secs_f64())
+    /// Runs it inside a namespace; every answer was 200. A request waits for those before it on
+    /// its thread: what a latency tells is how long all of them take.
+    pub fn run(self, netns: &Netns) -> Result<Served> {
+        serve(netns, self.threads, |_| self.one_thread())
     }
 
-    fn one_thread(self) -> Result<()> {
-        let request = format!("GET {} HTTP/1.1\r\nHost: test\r\n\r\n", self.path);
+    fn one_thread(self) -> Result<Latencies> {
+        let request = request(self.path);
         let mut streams = (0..self.connections)
             .map(|_| connect(self.server))
             .collect::<Result<Vec<_>>>()?;
         let mut answer = Vec::new();
+        let mut asked = vec![Instant::now(); self.connections];
+        let mut latencies = Latencies::new()?;
         for round in 0..self.rounds {
             // All at once, so that the server has something to do.
-            for stream in &mut streams {
+            for (stream, asked) in streams.iter_mut().zip(&mut asked) {
+                *asked = Instant::now();
                 stream.write_all(request.as_bytes()).context("ask")?;
             }
-            for stream in &mut streams {
+            for (stream, asked) in streams.iter_mut().zip(&asked) {
                 if answer.is_empty() {
                     answer = whole_answer(stream)?;
                 } else {
                     stream.read_exact(&mut answer).context("read an answer")?;
                 }
+                latencies.record(asked.elapsed());
                 ensure!(
                     answer.starts_with(b"HTTP/1.1 200 "),
                     "round {round}: {}",
@@ -76,11 +103,17 @@ impl Load<'_> {
                 );
             }
         }
-        Ok(())
+        Ok(latencies)
     }
 }
 
-fn connect(server: SocketAddr) -> Result<TcpStream> {
+/// Of a connection that is kept.
+pub(crate) fn request(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n")
+}
+
+/// A connection on which each write is a segment, and no read waits for ever.
+pub(crate) fn connect(server: SocketAddr) -> Result<TcpStream> {
     let stream = TcpStream::connect(server).with_context(|| format!("connect to {server}"))?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(PATIENCE))?;
@@ -88,7 +121,7 @@ fn connect(server: SocketAddr) -> Result<TcpStream> {
 }
 
 /// The first answer says how long all are: they differ in no length.
-fn whole_answer(stream: &mut TcpStream) -> Result<Vec<u8>> {
+pub(crate) fn whole_answer(stream: &mut TcpStream) -> Result<Vec<u8>> {
     let mut answer = Vec::new();
     let mut byte = [0];
     while !answer.ends_with(b"\r\n\r\n") {

@@ -63,7 +63,7 @@ impl Stage {
             connections,
             rounds,
         };
-        let rate = load.run(&self.netns).expect("load");
+        let rate = load.run(&self.netns).expect("load").rate;
         eprintln!("{} requests, {rate:.0} a second", load.requests());
         load.requests()
     }

@@ -115,7 +115,7 @@ fn kept_rate(netns: &Netns) -> Result<f64> {
         connections: CONNECTIONS,
         rounds: REQUESTS,
     };
-    load.run(netns)
+    Ok(load.run(netns)?.rate)
 }
 
 fn connection_rate(netns: &Netns) -> Result<f64> {
