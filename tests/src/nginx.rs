@@ -1,6 +1,6 @@
 //! A real nginx, unmodified.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
 use anyhow::Result;
 use rustix::process::Signal;
@@ -28,6 +28,11 @@ impl Nginx {
         let mut command = netns.command("nginx");
         command.arg("-c").arg(path).args(["-e", "stderr"]);
         Server::start(netns, port, folder, &mut command).map(Self)
+    }
+
+    /// How long its workers have been on a CPU by now.
+    pub fn cpu(&self) -> Result<Duration> {
+        self.0.cpu()
     }
 
     /// Ends it after its last answer and returns its whole log.

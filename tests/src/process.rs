@@ -1,6 +1,7 @@
 //! Child processes that end with their value.
 
 use std::{
+    fs,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -21,6 +22,30 @@ pub fn run(command: &mut Command) -> Result<String> {
         String::from_utf8_lossy(&output.stderr)
     );
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// How long the children of a process have been on a CPU by now, which have one thread each. Of
+/// softirqs it has those that were taken meanwhile, whomever they were for.
+pub fn cpu_of_children(parent: Pid) -> Result<Duration> {
+    let mut total = Duration::ZERO;
+    for entry in fs::read_dir("/proc").context("list processes")? {
+        let path = entry?.path();
+        // What has ended meanwhile is nobody's child.
+        let stat = fs::read_to_string(path.join("stat")).unwrap_or_default();
+        if parent_in(&stat) == Some(parent.as_raw_nonzero().get()) {
+            let path = path.join("schedstat");
+            let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+            let on_cpu = text.split(' ').next().map(str::parse);
+            total += Duration::from_nanos(on_cpu.context("time on a CPU")??);
+        }
+    }
+    Ok(total)
+}
+
+/// In `/proc/PID/stat`: `1 (any name) S 0 ...`.
+fn parent_in(stat: &str) -> Option<i32> {
+    let (_, behind_name) = stat.rsplit_once(") ")?;
+    behind_name.split(' ').nth(1)?.parse().ok()
 }
 
 /// From SIGTERM to SIGKILL.
@@ -77,5 +102,17 @@ impl Drop for Process {
         }
         let _ = self.0.kill();
         let _ = self.0.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parent_is_told_whatever_the_name() {
+        assert_eq!(parent_in("7 (nginx) S 3 7 7 0 -1"), Some(3));
+        assert_eq!(parent_in("7 (a) S 9 (b) R 3 7 7"), Some(3));
+        assert_eq!(parent_in(""), None);
     }
 }

@@ -14,7 +14,10 @@ use anyhow::{Context as _, Result, ensure};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::{netns::Netns, process::Process};
+use crate::{
+    netns::Netns,
+    process::{Process, cpu_of_children},
+};
 
 /// A running server and its folder: files in `www`, `error.log`, most have an `access.log`.
 pub struct Server {
@@ -76,6 +79,11 @@ impl Server {
         let server = Self { process, folder };
         server.wait_until_it_listens(netns, port)?;
         Ok(server)
+    }
+
+    /// How long its workers have been on a CPU by now.
+    pub fn cpu(&self) -> Result<Duration> {
+        cpu_of_children(self.process.pid())
     }
 
     /// Ends it by the signal that lets it finish its answers; returns one of its logs.
