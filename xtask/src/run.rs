@@ -1,5 +1,7 @@
 //! The product and its demonstration, from nothing.
 
+use std::process::Command;
+
 use anyhow::{Result, ensure};
 
 use crate::{build, packages, setup, sh, test};
@@ -34,7 +36,7 @@ pub(crate) fn demo() -> Result<()> {
 pub(crate) fn verify(args: &[String]) -> Result<()> {
     setup::run()?;
     packages::install(&[("tshark", "tshark")])?;
-    run_of_tests("verify", args)
+    sh::run(&mut of_tests("verify", args))
 }
 
 /// Measures what the observer costs.
@@ -50,18 +52,25 @@ pub(crate) fn bench(args: &[String]) -> Result<()> {
         ("curl", "curl"),
         ("ip", "iproute2"),
         ("nsenter", "util-linux"),
+        ("tcpdump", "tcpdump"),
+        ("tshark", "tshark"),
+        ("atftp", "atftp"),
+        // With what atftpd links to.
+        ("in.tftpd", "tftpd-hpa"),
     ];
     packages::install(&programs)?;
+    let atftpd = test::atftpd()?;
     sh::run(&mut build::cargo(&[
         "build",
         "--release",
         "--package",
         "observer-user",
     ]))?;
-    run_of_tests("bench", args)
+    sh::run(of_tests("bench", args).env("ATFTPD", atftpd))
 }
 
-fn run_of_tests(binary: &str, args: &[String]) -> Result<()> {
+/// Builds and runs one of the binaries of `tests`.
+fn of_tests(binary: &str, args: &[String]) -> Command {
     let run = [
         "run",
         "--release",
@@ -71,5 +80,7 @@ fn run_of_tests(binary: &str, args: &[String]) -> Result<()> {
         binary,
         "--",
     ];
-    sh::run(build::cargo(&run).args(args))
+    let mut command = build::cargo(&run);
+    command.args(args);
+    command
 }

@@ -1,5 +1,7 @@
 //! All tests, as continuous integration runs them, cheapest first.
 
+use std::path::PathBuf;
+
 use anyhow::{Result, ensure};
 
 use crate::{
@@ -41,8 +43,7 @@ pub(crate) fn run() -> Result<()> {
     );
     setup::run()?;
     packages::install(&PROGRAMS)?;
-    // It conflicts with tftpd-hpa; what it links to, that one brings, too.
-    let atftpd = packages::unpack_program("atftpd", "usr/sbin/atftpd")?;
+    let atftpd = atftpd()?;
     style()?;
     sh::run(&mut build::cargo(&["test"]))?;
     sh::run(&mut build::cargo(&["test", "--package", "xtask"]))?;
@@ -57,6 +58,11 @@ pub(crate) fn run() -> Result<()> {
     sh::run(demo.args(["--seconds", "3"]).env("PXE_OBSERVER", &observer))?;
     let mut tests = build::cargo(&["test", "--package", "tests"]);
     sh::run(tests.env("PXE_OBSERVER", &observer).env("ATFTPD", atftpd))
+}
+
+/// Where it is. It conflicts with tftpd-hpa; what it links to, that one brings, too.
+pub(crate) fn atftpd() -> Result<PathBuf> {
+    packages::unpack_program("atftpd", "usr/sbin/atftpd")
 }
 
 fn style() -> Result<()> {

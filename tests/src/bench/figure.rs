@@ -84,15 +84,16 @@ impl Figure {
             || [(); 3].map(|()| "-".to_owned()),
             |summary| summary.map(number),
         );
-        let reach = self.reach.map_or(String::new(), |reach| {
-            if !self.is_usable {
-                return "unusable: the control is off".to_owned();
+        let reach = match self.reach {
+            _ if !self.is_usable => "unusable: the control is off".to_owned(),
+            Some(reach) => {
+                let is_met = self
+                    .summary()
+                    .is_some_and(|[_, median, _]| reach.is_met(median));
+                format!("{} {}", reach.text(), if is_met { "yes" } else { "no" })
             }
-            let is_met = self
-                .summary()
-                .is_some_and(|[_, median, _]| reach.is_met(median));
-            format!("{} {}", reach.text(), if is_met { "yes" } else { "no" })
-        });
+            None => String::new(),
+        };
         let range = format!("{least} .. {most}");
         [
             self.name.clone(),

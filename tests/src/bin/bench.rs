@@ -27,7 +27,7 @@ enum Name {
     /// A process of the traffic of others, told what to do on standard input
     #[value(hide = true)]
     Ends,
-    /// Rates of servers with and without the observer
+    /// What servers and clients notice of the observer, of tcpdump and of tshark
     Harm,
     /// Nanoseconds of the programs
     Kernel,
@@ -53,18 +53,20 @@ fn main() -> Result<()> {
     };
     let mut reports = Vec::new();
     for name in names {
-        let report = match name {
-            Name::Daemon => bench::daemon::run(args.rounds)?,
+        let taken = match name {
+            Name::Daemon => vec![bench::daemon::run(args.rounds)?],
             Name::Ends => return bench::ends::serve(),
             Name::Harm => bench::harm::run(args.rounds)?,
-            Name::Kernel => bench::kernel::run(args.rounds)?,
-            Name::Scale => bench::scale::run(args.rounds)?,
-            Name::User => bench::user::run(args.rounds)?,
+            Name::Kernel => vec![bench::kernel::run(args.rounds)?],
+            Name::Scale => vec![bench::scale::run(args.rounds)?],
+            Name::User => vec![bench::user::run(args.rounds)?],
         };
-        if args.json {
-            reports.push(report.json());
-        } else {
-            println!("{}", report.table());
+        for report in taken {
+            if args.json {
+                reports.push(report.json());
+            } else {
+                println!("{}", report.table());
+            }
         }
     }
     if args.json {

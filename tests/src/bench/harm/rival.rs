@@ -1,0 +1,118 @@
+//! Who watches: the observer, or what an administrator would run instead.
+
+use std::process::Command;
+
+use anyhow::Result;
+
+use super::capturing::Capturing;
+use crate::{netns::Netns, observer::Observer};
+
+/// Who watches.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Rival {
+    Us,
+    Tcpdump,
+    Tshark,
+}
+
+/// What is watched.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ports {
+    pub(super) http: u16,
+    pub(super) tftp: [u16; 2],
+}
+
+/// One of them at work.
+pub(super) enum Running {
+    Us(Observer),
+    Other(Capturing),
+}
+
+impl Rival {
+    pub(super) const ALL: [Self; 3] = [Self::Us, Self::Tcpdump, Self::Tshark];
+
+    /// As a row's name.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Us => "with us",
+            Self::Tcpdump => "beside tcpdump",
+            Self::Tshark => "beside tshark",
+        }
+    }
+
+    /// What it counts when it does not keep up.
+    pub(super) fn loses(self) -> &'static str {
+        match self {
+            Self::Us => "events lost",
+            Self::Tcpdump | Self::Tshark => "packets dropped",
+        }
+    }
+
+    /// Starts it; returns when it watches.
+    pub(super) fn start(self, netns: &Netns, ports: Ports) -> Result<Running> {
+        let other = match self {
+            Self::Us => return observer(ports).map(Running::Us),
+            Self::Tcpdump => Capturing::start(tcpdump(netns, ports), "listening on"),
+            Self::Tshark => Capturing::start(tshark(netns, ports), "Capture started"),
+        };
+        other.map(Running::Other)
+    }
+}
+
+impl Running {
+    /// Ends it; returns how much it says that it has not seen.
+    pub(super) fn stop(self) -> Result<f64> {
+        match self {
+            Self::Us(observer) => {
+                let scrape = observer.scrape()?;
+                observer.stop()?;
+                Ok(scrape.sum("pxe_observer_events_lost_total", &[]))
+            }
+            Self::Other(capturing) => Ok(capturing.stop()? as f64),
+        }
+    }
+}
+
+fn observer(ports: Ports) -> Result<Observer> {
+    let http = ports.http.to_string();
+    let tftp = ports.tftp.map(|port| port.to_string());
+    let tftp = tftp.iter().flat_map(|port| ["--tftp-port", port]);
+    let args: Vec<&str> = ["--http-port", &http].into_iter().chain(tftp).collect();
+    Observer::start(&args)
+}
+
+/// Transfers have ports that nobody knows before.
+fn filter(ports: Ports) -> String {
+    format!("tcp port {} or udp", ports.http)
+}
+
+fn tcpdump(netns: &Netns, ports: Ports) -> Command {
+    let mut command = netns.command("tcpdump");
+    command.args(["-Z", "root", "-i", "lo", "-w", "/dev/null", &filter(ports)]);
+    command
+}
+
+/// Requests and answers as rows.
+fn tshark(netns: &Netns, ports: Ports) -> Command {
+    let mut command = netns.command("tshark");
+    command.args(["-i", "lo", "-f", &filter(ports), "-Y", "http or tftp"]);
+    command.args(["-d", &format!("tcp.port=={},http", ports.http)]);
+    for port in ports.tftp {
+        command.args(["-d", &format!("udp.port=={port},tftp")]);
+    }
+    command.args(["-T", "fields"]);
+    for field in FIELDS {
+        command.args(["-e", field]);
+    }
+    command
+}
+
+const FIELDS: [&str; 7] = [
+    "frame.time_epoch",
+    "ip.src",
+    "http.request.method",
+    "http.request.uri",
+    "http.response.code",
+    "tftp.opcode",
+    "tftp.source_file",
+];

@@ -1,0 +1,80 @@
+//! TFTP transfers. dnsmasq knows no windows, curl neither; atftpd and atftp do.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::Instant,
+};
+
+use anyhow::{Result, ensure};
+
+use super::work::{Told, Work};
+use crate::{
+    netns::Netns,
+    tftp::{client::Client, server::Server},
+};
+
+const ATFTPD: u16 = 18_469;
+const FILE: &str = "vmlinuz";
+const BYTES: usize = 16 << 20;
+
+/// Both servers.
+pub(super) struct Tftp<'a> {
+    netns: &'a Netns,
+    dnsmasq: Server,
+    atftpd: Server,
+}
+
+impl<'a> Tftp<'a> {
+    pub(super) fn start(netns: &'a Netns) -> Result<Self> {
+        let files = [(FILE, BYTES)];
+        Ok(Self {
+            netns,
+            dnsmasq: Server::dnsmasq(netns, &files, &[])?,
+            atftpd: Server::atftpd(netns, ATFTPD, &files)?,
+        })
+    }
+
+    /// Where requests go.
+    pub(super) fn ports(&self) -> [u16; 2] {
+        [self.dnsmasq.port(), self.atftpd.port()]
+    }
+
+    pub(super) fn works(&self) -> Vec<Work<'_>> {
+        let curl = |blksize| Client::Curl { blksize };
+        let atftp = |blksize| Client::Atftp {
+            blksize,
+            windowsize: 16,
+        };
+        vec![
+            Work {
+                title: "harm: dnsmasq, 16 MiB, blocks of 512",
+                run: Box::new(move || self.fetch(&self.dnsmasq, curl(512), 2)),
+            },
+            Work {
+                title: "harm: dnsmasq, 16 MiB, blocks of 1468",
+                run: Box::new(move || self.fetch(&self.dnsmasq, curl(1_468), 3)),
+            },
+            Work {
+                title: "harm: atftpd, 16 MiB, blocks of 512, windows of 16",
+                run: Box::new(move || self.fetch(&self.atftpd, atftp(512), 2)),
+            },
+            Work {
+                title: "harm: atftpd, 16 MiB, blocks of 1468, windows of 16",
+                run: Box::new(move || self.fetch(&self.atftpd, atftp(1_468), 4)),
+            },
+        ]
+    }
+
+    /// So often, one after the other.
+    fn fetch(&self, server: &Server, client: Client, times: usize) -> Result<Vec<Told>> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, server.port()));
+        let begun = Instant::now();
+        for _ in 0..times {
+            let taken = client.get(self.netns, address, FILE)?;
+            ensure!(taken == Some(BYTES as u64), "{client:?}: {taken:?}");
+        }
+        let bytes = (times * BYTES) as f64;
+        let rate = bytes / begun.elapsed().as_secs_f64() / 1e6;
+        Ok(vec![Told::rate(rate, "MB/s")])
+    }
+}
