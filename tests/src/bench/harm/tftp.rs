@@ -1,7 +1,11 @@
 //! TFTP transfers. dnsmasq knows no windows, curl neither; atftpd and atftp do.
+//!
+//! Without windows the ends take turns. On two CPUs each turn wakes one that sleeps, which takes as
+//! long as it likes: the same transfer was five times as fast as the next. They share one CPU.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
+    thread,
     time::Instant,
 };
 
@@ -9,6 +13,7 @@ use anyhow::{Result, ensure};
 
 use super::work::{Told, Work};
 use crate::{
+    cpu,
     netns::Netns,
     tftp::{client::Client, server::Server},
 };
@@ -29,7 +34,7 @@ impl<'a> Tftp<'a> {
         let files = [(FILE, BYTES)];
         Ok(Self {
             netns,
-            dnsmasq: Server::dnsmasq(netns, &files, &[])?,
+            dnsmasq: on_one_cpu(|| Server::dnsmasq(netns, &files, &[]))?,
             atftpd: Server::atftpd(netns, ATFTPD, &files)?,
         })
     }
@@ -40,19 +45,18 @@ impl<'a> Tftp<'a> {
     }
 
     pub(super) fn works(&self) -> Vec<Work<'_>> {
-        let curl = |blksize| Client::Curl { blksize };
         let atftp = |blksize| Client::Atftp {
             blksize,
             windowsize: 16,
         };
         vec![
             Work {
-                title: "harm: dnsmasq, 16 MiB, blocks of 512",
-                run: Box::new(move || self.fetch(&self.dnsmasq, curl(512), 2)),
+                title: "harm: dnsmasq, 16 MiB, blocks of 512, one CPU",
+                run: Box::new(move || self.in_turns(512, 2)),
             },
             Work {
-                title: "harm: dnsmasq, 16 MiB, blocks of 1468",
-                run: Box::new(move || self.fetch(&self.dnsmasq, curl(1_468), 3)),
+                title: "harm: dnsmasq, 16 MiB, blocks of 1468, one CPU",
+                run: Box::new(move || self.in_turns(1_468, 3)),
             },
             Work {
                 title: "harm: atftpd, 16 MiB, blocks of 512, windows of 16",
@@ -63,6 +67,10 @@ impl<'a> Tftp<'a> {
                 run: Box::new(move || self.fetch(&self.atftpd, atftp(1_468), 4)),
             },
         ]
+    }
+
+    fn in_turns(&self, blksize: u32, times: usize) -> Result<Vec<Told>> {
+        on_one_cpu(|| self.fetch(&self.dnsmasq, Client::Curl { blksize }, times))
     }
 
     /// So often, one after the other.
@@ -77,4 +85,17 @@ impl<'a> Tftp<'a> {
         let rate = bytes / begun.elapsed().as_secs_f64() / 1e6;
         Ok(vec![Told::rate(rate, "MB/s")])
     }
+}
+
+/// With the processes it starts.
+fn on_one_cpu<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            cpu::stay_on_one()?;
+            work()
+        });
+        thread
+            .join()
+            .map_err(|panic| std::panic::resume_unwind(panic))?
+    })
 }
