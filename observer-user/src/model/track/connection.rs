@@ -22,7 +22,7 @@ use crate::model::{
 const EXCHANGES: usize = 2 * OUTSTANDING as usize;
 
 /// A live connection.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Connection {
     /// Oldest first.
     exchanges: VecDeque<Exchange>,
@@ -34,6 +34,19 @@ pub(super) struct Connection {
     opaque: bool,
     /// Pieces of the next request's head that overtook its first bytes, with their offsets.
     ahead: Vec<(u32, Vec<u8>)>,
+}
+
+impl Default for Connection {
+    fn default() -> Self {
+        Self {
+            // Most have one at a time, and a queue that grows begins with four.
+            exchanges: VecDeque::with_capacity(1),
+            last_ns: 0,
+            closes: false,
+            opaque: false,
+            ahead: Vec::new(),
+        }
+    }
 }
 
 impl Connection {
