@@ -128,6 +128,7 @@ fn ended(id: ExchangeId, asked: Asked, code: u16, handle: u64) -> Fact {
         },
         response_bytes: 0,
         outcome: Outcome::Complete,
+        sampled_ns: 0,
     }
 }
 

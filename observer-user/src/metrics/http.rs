@@ -1,6 +1,9 @@
 //! Requests in flight, ended, and how long they took.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::AtomicU64},
+};
 
 use prometheus_client::metrics::{counter::Counter, gauge::Gauge, histogram::Histogram};
 
@@ -14,6 +17,7 @@ use crate::model::{
     fact::{Asked, Fact, Outcome, Phases, Side},
     http::{Method, Status},
     in_flight::InFlight,
+    limiter::{Limited, Limiter},
     track::Live,
 };
 
@@ -53,6 +57,7 @@ const OVERFLOW: Pair = (Method::Other, None);
 const PHASES: usize = 5;
 
 type Pair = (Method, Option<Status>);
+type Seconds = Counter<f64, AtomicU64>;
 
 /// The HTTP families, and their handles: a label set is looked up once.
 pub struct HttpMetrics {
@@ -61,6 +66,7 @@ pub struct HttpMetrics {
     overflow: Counter,
     heads_incomplete: Gauge,
     discarded: Counter,
+    unsampled: Seconds,
 }
 
 struct EndpointMetrics {
@@ -71,6 +77,7 @@ struct EndpointMetrics {
     phases: PhaseMetrics,
     request_bytes: Counter,
     response_bytes: Counter,
+    limited: [Seconds; Limiter::ALL.len()],
     aborted: HashMap<Side, Counter>,
     requests: HashMap<Pair, Counter>,
 }
@@ -91,6 +98,7 @@ struct Families {
     phases: Family<Histogram, 2>,
     request_bytes: Family<Counter, 1>,
     response_bytes: Family<Counter, 1>,
+    limited: Family<Seconds, 2>,
     aborted: Family<Counter, 2>,
 }
 
@@ -168,6 +176,15 @@ impl Families {
                 "Response payload behind the heads that clients acknowledged, each byte once; chunk \
                  framing included",
             )),
+            limited: catalog.seconds(by_endpoint_and(
+                "limiter",
+                Limiter::ALL.len(),
+                "transfer_limited_seconds",
+                "What responses waited for while they were being sent: the server (all it wrote was \
+                 acknowledged), its send_buffer, the client_window (closed), or the path (the \
+                 network, also one that is merely busy). Of looks once a second; with \
+                 pxe_observer_unsampled_transfer_seconds_total it is the transfer phase",
+            )),
             aborted: catalog.counter(by_endpoint_and(
                 "side",
                 Side::ALL.len(),
@@ -199,6 +216,10 @@ impl Families {
             },
             request_bytes: self.request_bytes.with([endpoint()]),
             response_bytes: self.response_bytes.with([endpoint()]),
+            limited: Limiter::ALL.map(|limiter| {
+                let labels = [endpoint(), limiter.name().to_owned()];
+                self.limited.with(labels)
+            }),
             aborted: Side::ALL.map(side).into(),
             requests: HashMap::new(),
         }
@@ -237,12 +258,20 @@ impl HttpMetrics {
             labels: ["family"],
             sets: 1,
         });
+        let unsampled = catalog.with_prefix("pxe_observer_").seconds(Declaration {
+            name: "unsampled_transfer_seconds",
+            help: "Time that responses were being sent in which nothing was read of what they waited \
+                   for: before the first look at a connection that is used again, and after the last",
+            labels: [],
+            sets: 1,
+        });
         let metrics = Self {
             endpoints: endpoints.iter().map(|name| families.of(name)).collect(),
             requests,
             overflow: overflow.with(["http_requests_total"]),
             heads_incomplete: heads_incomplete.only(),
             discarded: discarded.only(),
+            unsampled: unsampled.only(),
         };
         metrics.with_expected()
     }
@@ -253,6 +282,7 @@ impl HttpMetrics {
             endpoints: all,
             requests,
             overflow,
+            unsampled,
             ..
         } = self;
         match fact {
@@ -261,9 +291,12 @@ impl HttpMetrics {
                 status,
                 phases,
                 outcome,
+                sampled_ns,
                 ..
             } => {
                 if let Some(endpoint) = of(all, asked) {
+                    let transfer = phases.transfer.unwrap_or(0);
+                    unsampled.inc_by(seconds(transfer.saturating_sub(*sampled_ns)));
                     endpoint.count(requests, overflow, (asked.method, *status));
                     endpoint.duration.observe(seconds(phases.duration()));
                     endpoint.phases.observe(phases);
@@ -286,6 +319,11 @@ impl HttpMetrics {
                 if let Some(endpoint) = of(all, asked) {
                     endpoint.request_bytes.inc_by(*request_bytes);
                     endpoint.response_bytes.inc_by(*response_bytes);
+                }
+            }
+            Fact::Limited { asked, limited } => {
+                if let Some(endpoint) = of(all, asked) {
+                    endpoint.limited(*limited);
                 }
             }
             Fact::Delivered { asked, drain_ns } => {
@@ -358,6 +396,12 @@ impl EndpointMetrics {
     fn aborted(&self, side: Side) {
         if let Some(counter) = self.aborted.get(&side) {
             counter.inc();
+        }
+    }
+
+    fn limited(&self, limited: Limited) {
+        for (counter, (_, ns)) in self.limited.iter().zip(limited.by_limiter()) {
+            counter.inc_by(seconds(ns));
         }
     }
 

@@ -135,6 +135,7 @@ impl Metrics {
             Fact::Unread(unread) => self.observer.unread(*unread),
             Fact::Begun { .. }
             | Fact::Answered { .. }
+            | Fact::Limited { .. }
             | Fact::Moved { .. }
             | Fact::Ended { .. }
             | Fact::Streaming { .. }

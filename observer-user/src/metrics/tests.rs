@@ -46,6 +46,7 @@ fn ended(class: Class, code: u16) -> Fact {
         },
         response_bytes: 0,
         outcome: Outcome::Aborted(Side::Client),
+        sampled_ns: 0,
     }
 }
 

@@ -5,6 +5,7 @@ use observer_common::conn::Tuple;
 use super::{
     classify::Class,
     http::{Method, Status},
+    limiter::Limited,
     loss::Loss,
     unread::Unread,
 };
@@ -133,6 +134,15 @@ pub enum Fact {
         response_bytes: u64,
         /// How it ended.
         outcome: Outcome,
+        /// Of its transfer phase, nanoseconds that were told as [`Fact::Limited`].
+        sampled_ns: u64,
+    },
+    /// What the sending of an answer waited for, since it was last told.
+    Limited {
+        /// What was asked.
+        asked: Asked,
+        /// Nanoseconds by what it waited for.
+        limited: Limited,
     },
     /// The exchange became a stream at its head: it has no duration.
     Streaming {

@@ -86,6 +86,7 @@ impl InFlight {
                 self.leave(&asked.class, asked.line_ns, now_ns);
             }
             Fact::Answered { .. }
+            | Fact::Limited { .. }
             | Fact::Moved { .. }
             | Fact::Delivered { .. }
             | Fact::Undelivered { .. }
@@ -270,6 +271,7 @@ mod tests {
             },
             response_bytes: 0,
             outcome: Outcome::Complete,
+            sampled_ns: 0,
         }
     }
 

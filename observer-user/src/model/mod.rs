@@ -8,6 +8,7 @@ pub mod event;
 pub mod fact;
 pub mod http;
 pub mod in_flight;
+pub mod limiter;
 pub mod loss;
 pub mod protocol;
 pub mod table;

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use observer_common::{
-    conn::{Conn, PROTOCOL_OTHER},
+    conn::{Conn, PROTOCOL_OTHER, Tuple},
     limits::HEAD_MAX,
     pipe::OUTSTANDING,
 };
@@ -14,6 +14,7 @@ use crate::model::{
     classify::Classifier,
     event::Event,
     fact::{ExchangeId, Fact, Outcome},
+    limiter::Reading,
     loss::Loss,
     unread::Unread,
 };
@@ -68,6 +69,19 @@ impl Connection {
     /// True while a response is being sent or waited for.
     pub(super) fn is_in_flight(&self) -> bool {
         self.exchanges.iter().any(Exchange::is_in_flight)
+    }
+
+    /// Between whom an answer is being sent.
+    pub(super) fn is_sending_between(&self) -> Option<Tuple> {
+        self.exchanges.iter().find_map(Exchange::is_sent_between)
+    }
+
+    /// Takes its clocks: they are of the answer that is being sent.
+    pub(super) fn on_clocks(&mut self, reading: Reading, facts: &mut Vec<Fact>) {
+        let sent = |exchange: &&mut Exchange| exchange.is_sent_between().is_some();
+        if let Some(exchange) = self.exchanges.iter_mut().find(sent) {
+            exchange.on_clocks(reading, facts);
+        }
     }
 
     /// True while something of it may still change.

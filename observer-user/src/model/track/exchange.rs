@@ -1,7 +1,7 @@
 //! One request and its answer.
 
 use observer_common::{
-    conn::Conn,
+    conn::{Conn, Tuple},
     flow::{FLAG_FIN, FLAG_FOLLOWED, FLAG_FRAMED, FLAG_RST, is_after},
 };
 
@@ -11,6 +11,7 @@ use crate::model::{
     event::Event,
     fact::{Asked, ExchangeId, Fact, Outcome, Side},
     http::{Framing, Read, RequestHead, ResponseHead, Status, read_request, read_response},
+    limiter::{Reading, Sampled},
     loss::Loss,
     unread::Unread,
 };
@@ -27,6 +28,9 @@ pub(super) struct Exchange {
     response: Response,
     stamps: Stamps,
     moved: Moved,
+    sampled: Sampled,
+    /// When the last byte of its answer was sent, so far.
+    sent_ns: u64,
     state: State,
 }
 
@@ -120,6 +124,8 @@ impl Exchange {
                 ..Stamps::default()
             },
             moved: Moved::default(),
+            sampled: Sampled::default(),
+            sent_ns: 0,
             state: State::UnderWay,
         }
     }
@@ -145,6 +151,12 @@ impl Exchange {
     /// True from its first line to its last byte sent.
     pub(super) fn is_in_flight(&self) -> bool {
         self.state == State::UnderWay && self.asked().is_some()
+    }
+
+    /// Between whom, from the first byte of its answer to the last.
+    pub(super) fn is_sent_between(&self) -> Option<Tuple> {
+        let is_sent = self.is_in_flight() && self.is_answered();
+        self.asked().filter(|_| is_sent).map(|asked| asked.tuple)
     }
 
     /// True while its first line is incomplete.
@@ -364,10 +376,31 @@ impl Exchange {
         {
             self.stamps.picked = Some(pickup.ns);
         }
+        if conn.response.turn == self.id.turn {
+            self.sent_ns = conn.response.last_ns;
+        }
         if !self.is_draining() && self.is_complete(conn) {
             self.end(conn, now_ns, Outcome::Complete, facts);
         }
         self.tell_moved(conn, facts);
+    }
+
+    /// Takes its connection's clocks of while its answer is being sent.
+    pub(super) fn on_clocks(&mut self, reading: Reading, facts: &mut Vec<Fact>) {
+        let (Some(begun_ns), Some(asked)) = (self.stamps.answered, self.asked().copied()) else {
+            return;
+        };
+        // Of the answer before it.
+        if reading.at_ns < begun_ns {
+            return;
+        }
+        if self.id.turn == 1 {
+            self.sampled.begin(begun_ns, reading);
+        }
+        let limited = self.sampled.read(reading, self.sent_ns);
+        if limited.sum() != 0 {
+            facts.push(Fact::Limited { asked, limited });
+        }
     }
 
     /// True if all of a response that was sent is acknowledged, which is told.
@@ -517,6 +550,10 @@ impl Exchange {
             (now_ns, 0)
         };
         if self.state == State::UnderWay {
+            let (limited, sampled_ns) = self.sampled.end(last_ns);
+            if limited.sum() != 0 {
+                facts.push(Fact::Limited { asked, limited });
+            }
             facts.push(Fact::Ended {
                 id: self.id,
                 asked,
@@ -524,6 +561,7 @@ impl Exchange {
                 phases: self.stamps.phases(last_ns),
                 response_bytes: bytes,
                 outcome,
+                sampled_ns,
             });
         }
         self.state = State::Draining {
@@ -723,7 +761,7 @@ fn whole(asked: Asked, line: &RequestHead<'_>, len: usize) -> Request {
 }
 
 fn begin(
-    (id, tuple, stamps): (ExchangeId, observer_common::conn::Tuple, Stamps),
+    (id, tuple, stamps): (ExchangeId, Tuple, Stamps),
     line: &RequestHead<'_>,
     classifier: &Classifier,
     facts: &mut Vec<Fact>,

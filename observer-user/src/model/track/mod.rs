@@ -23,6 +23,7 @@ use super::{
     classify::{Classifier, Endpoint, MAX_ENDPOINTS},
     event::{Event, Kind},
     fact::Fact,
+    limiter::{Clocks, Reading},
     loss::Loss,
 };
 
@@ -108,6 +109,8 @@ pub struct Tracker {
     bound: usize,
     /// Answered in this drain and not complete: most are by the end of it.
     fresh: Vec<u64>,
+    /// The last whose clocks were asked for.
+    asked_last: u64,
 }
 
 impl Tracker {
@@ -117,6 +120,7 @@ impl Tracker {
             classifier,
             connections: HashMap::new(),
             fresh: Vec::new(),
+            asked_last: 0,
             bound: bound(limits::CONNS),
         }
     }
@@ -174,6 +178,34 @@ impl Tracker {
         due.sort_unstable();
         due.dedup();
         due
+    }
+
+    /// Connections whose clocks are wanted: those on which an answer is being sent, so many at
+    /// most, in turns.
+    pub fn sending(&mut self, most: usize) -> Vec<(u64, Tuple)> {
+        let mut all: Vec<(u64, Tuple)> = self
+            .connections
+            .iter()
+            .filter_map(|(key, connection)| match key {
+                Key::Socket(cookie) => Some((*cookie, connection.is_sending_between()?)),
+                Key::Early(_) => None,
+            })
+            .collect();
+        all.sort_unstable_by_key(|(cookie, _)| *cookie);
+        let next = all.partition_point(|(cookie, _)| *cookie <= self.asked_last);
+        all.rotate_left(next);
+        all.truncate(most);
+        if let Some((last, _)) = all.last() {
+            self.asked_last = *last;
+        }
+        all
+    }
+
+    /// Takes the clocks of a connection that [`Self::sending`] named, as they were at `at_ns`.
+    pub fn on_clocks(&mut self, cookie: u64, at_ns: u64, clocks: Clocks, facts: &mut Vec<Fact>) {
+        if let Some(connection) = self.connections.get_mut(&Key::Socket(cookie)) {
+            connection.on_clocks(Reading { at_ns, clocks }, facts);
+        }
     }
 
     /// The sockets that are known.

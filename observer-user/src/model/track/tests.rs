@@ -1,7 +1,7 @@
 //! The tracker against a model of the kernel side: a connection that sends and answers.
 
 use observer_common::{
-    conn::Conn,
+    conn::{Conn, PROTOCOL_HTTP},
     event::{self as wire, ADOPTED},
     flow::{FLAG_FIN, FLAG_OPAQUE, FLAG_RST, Flow},
 };
@@ -592,6 +592,48 @@ fn what_the_kernel_side_cannot_tell_apart_is_counted_one_by_one() {
     assert_eq!((wire.ended().len(), wire.in_flight()), (0, 0));
 }
 
+#[test]
+fn what_an_answer_waits_for_is_told_while_it_is_sent() {
+    const OK9: &str = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n";
+    let mut wire = Wire::new();
+    wire.ask(GET).answer(OK9).body(1);
+    for told in [0, 0, 2, 4] {
+        wire.read_clocks().body(1);
+        assert_eq!(wire.limited(), [told, 0, 0]);
+    }
+    // Of nine microseconds: the last reading was asked for, and came too late.
+    wire.body(4).look();
+    assert_eq!(wire.limited(), [6, 6, 10]);
+    // On the same connection only what lies between two readings.
+    wire.ask(GET).answer(OK9);
+    wire.read_clocks().body(1).read_clocks().body(1);
+    wire.read_clocks().body(7).look();
+    let [told, ended, transfer] = wire.limited();
+    assert_eq!((told, ended), (8, 8));
+    assert!(transfer > 14, "{transfer}");
+}
+
+#[test]
+fn clocks_are_asked_for_in_turns() {
+    let mut wire = Wire::new();
+    for cookie in 1..=5 {
+        wire.reopen();
+        wire.cookie = cookie;
+        wire.conn.protocol = PROTOCOL_HTTP;
+        wire.ask(GET).answer(OK5);
+    }
+    let mut asked = || {
+        let sending = wire.tracker.sending(2);
+        sending
+            .into_iter()
+            .map(|(cookie, _)| cookie)
+            .collect::<Vec<_>>()
+    };
+    for expected in [[1, 2], [3, 4], [5, 1], [2, 3]] {
+        assert_eq!(asked(), expected);
+    }
+}
+
 /// What happens on a connection, and to its events.
 #[derive(Clone, Copy, Debug)]
 enum Happens {
@@ -602,6 +644,7 @@ enum Happens {
     Finish,
     Acknowledge,
     Look,
+    ReadClocks,
     Lose,
     Find,
     Repeat,
@@ -618,6 +661,7 @@ fn happens() -> impl Strategy<Value = Happens> {
         4 => Just(Happens::Finish),
         2 => Just(Happens::Acknowledge),
         3 => Just(Happens::Look),
+        3 => Just(Happens::ReadClocks),
         1 => Just(Happens::Lose),
         2 => Just(Happens::Find),
         1 => Just(Happens::Repeat),
@@ -641,6 +685,7 @@ proptest! {
                 Happens::Finish => { wire.finish(3); }
                 Happens::Acknowledge => { wire.acknowledge(); }
                 Happens::Look => { wire.look(); }
+                Happens::ReadClocks => { wire.read_clocks(); }
                 Happens::Lose => wire.full = true,
                 Happens::Find => wire.full = false,
                 Happens::Repeat => wire.repeat(),
@@ -661,6 +706,8 @@ proptest! {
             let ended = count(|fact| matches!(fact, Fact::Ended { .. }));
             let drained = count(|fact| matches!(fact, Fact::Delivered { .. } | Fact::Undelivered { .. }));
             prop_assert!(drained <= ended);
+            let [told, sampled, transfer] = wire.limited();
+            prop_assert!(sampled <= told && sampled <= transfer, "{:?}", wire.facts);
         }
     }
 }

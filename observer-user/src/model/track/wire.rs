@@ -14,6 +14,7 @@ use crate::model::{
     event::Event,
     fact::{Fact, Outcome},
     http::Status,
+    limiter::Clocks,
     loss::Loss,
     unread::Unread,
 };
@@ -31,6 +32,7 @@ pub(super) struct Wire {
     pub(super) now: u64,
     pub(super) tracker: Tracker,
     pub(super) facts: Vec<Fact>,
+    clocks: Option<(u64, u64, Clocks)>,
 }
 
 impl Wire {
@@ -51,6 +53,7 @@ impl Wire {
             now: 0,
             tracker: Tracker::new(Arc::clone(&CLASSIFIER)),
             facts: Vec::new(),
+            clocks: None,
         }
     }
 
@@ -229,6 +232,46 @@ impl Wire {
                 .on_entry(cookie, &self.conn, self.now, &mut self.facts);
         }
         self
+    }
+
+    /// User space looks, takes the clocks that were asked for when it last did, and asks anew.
+    pub(super) fn read_clocks(&mut self) -> &mut Self {
+        self.look();
+        if let Some((cookie, at_ns, clocks)) = self.clocks.take() {
+            self.tracker
+                .on_clocks(cookie, at_ns, clocks, &mut self.facts);
+        }
+        self.now += 1_000;
+        let busy = self.now / 2;
+        let clocks = Clocks {
+            busy,
+            client_window: busy / 2,
+            send_buffer: busy / 4,
+        };
+        let sending = self.tracker.sending(1);
+        self.clocks = sending
+            .first()
+            .map(|(cookie, _)| (*cookie, self.now, clocks));
+        self
+    }
+
+    /// Microseconds of transfer told to have waited for something; of those that ended, as they
+    /// say; and their transfers'.
+    pub(super) fn limited(&self) -> [u64; 3] {
+        let mut sums = [0; 3];
+        for fact in &self.facts {
+            match fact {
+                Fact::Limited { limited, .. } => sums[0] += limited.sum(),
+                Fact::Ended {
+                    sampled_ns, phases, ..
+                } => {
+                    sums[1] += sampled_ns;
+                    sums[2] += phases.transfer.unwrap_or(0);
+                }
+                _ => {}
+            }
+        }
+        sums.map(|ns| ns / 1_000)
     }
 
     pub(super) fn close(&mut self, client: u8, server: u8) -> &mut Self {
