@@ -2,8 +2,10 @@
 
 mod listeners;
 mod process;
+mod sock_diag;
 
 pub use self::{
     listeners::{Named, Owner, listening_ports, owners},
     process::Process,
+    sock_diag::SockDiag,
 };

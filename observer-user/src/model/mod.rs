@@ -10,6 +10,7 @@ pub mod http;
 pub mod in_flight;
 pub mod loss;
 pub mod protocol;
+pub mod sockets;
 pub mod table;
 pub mod tftp;
 pub mod track;

@@ -1,0 +1,56 @@
+//! What the kernel says of one socket.
+
+use std::time::Duration;
+
+/// A TCP socket that listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// Its port.
+    pub port: u16,
+    /// Connections that wait to be accepted (`sk_ack_backlog`).
+    pub queue: u32,
+    /// It is full when more than so many wait (`sk_max_ack_backlog`): what `listen` was given,
+    /// `net.core.somaxconn` at most.
+    pub limit: u32,
+    /// Connections that it did not take since it listens (`sk_drops`): on a full queue this is its
+    /// share of `ListenOverflows`. It wraps.
+    pub drops: u32,
+    /// Its own number: no other socket has had or will have it.
+    pub cookie: u64,
+}
+
+/// A UDP socket that takes datagrams from anybody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UdpSocket {
+    /// Its port.
+    pub port: u16,
+    /// Memory of the datagrams that wait to be read, each with its overhead, as the kernel counts
+    /// it against `SO_RCVBUF` (`udp_rqueue_get`).
+    pub queue_bytes: u32,
+    /// Datagrams that it did not take (`sk_drops`). It wraps.
+    pub drops: u32,
+    /// Its own number: no other socket has had or will have it.
+    pub cookie: u64,
+}
+
+/// How a connection sends (`struct tcp_info`, net/ipv4/tcp.c `tcp_get_info`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TcpState {
+    /// Time with something to send or unacknowledged, the next two included; whole jiffies, as
+    /// they are.
+    pub busy: Duration,
+    /// Of this the time that the receiver's window held it up.
+    pub rwnd_limited: Duration,
+    /// Of this the time that the sender's own buffer (`SO_SNDBUF`) held it up.
+    pub sndbuf_limited: Duration,
+    /// Bytes that were written and not yet sent.
+    pub notsent: u32,
+    /// Segments that were sent and not yet acknowledged.
+    pub unacked: u32,
+    /// Bytes that the receiver has room for, as it last said.
+    pub snd_wnd: u32,
+    /// Segments that were sent again, since it began.
+    pub total_retrans: u32,
+    /// The smoothed round trip time.
+    pub rtt: Duration,
+}
