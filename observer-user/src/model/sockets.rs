@@ -1,6 +1,6 @@
-//! What the kernel says of one socket.
+//! What the kernel says of sockets, and of which it is asked.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 /// A TCP socket that listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,4 +53,28 @@ pub struct TcpState {
     pub total_retrans: u32,
     /// The smoothed round trip time.
     pub rtt: Duration,
+}
+
+/// Whose sockets are asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// TCP ports.
+    pub tcp: BTreeSet<u16>,
+    /// UDP ports.
+    pub udp: BTreeSet<u16>,
+    /// How many of them have been served: with one more it is time to look for namespaces.
+    pub served: usize,
+}
+
+/// What was found, of all that were asked for, in every namespace that can be reached.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sample {
+    /// What was asked.
+    pub wanted: Wanted,
+    /// Their TCP sockets that listen; `None` if they could not be read.
+    pub listeners: Option<Vec<Listener>>,
+    /// Their UDP sockets; `None` if they could not be read.
+    pub udp: Option<Vec<UdpSocket>>,
+    /// Network namespaces that have such sockets and cannot be entered.
+    pub unreachable: usize,
 }
