@@ -14,11 +14,24 @@ pub enum Failure {
     Encode,
     /// Reading of ourselves in procfs.
     Process,
+    /// Reading servers' listening sockets.
+    ListenQueues,
+    /// Reading servers' UDP sockets.
+    UdpQueues,
+    /// Searching for the network namespaces of servers.
+    Namespaces,
 }
 
 impl Failure {
     /// All of them, in order.
-    pub const ALL: [Self; 3] = [Self::Accept, Self::Encode, Self::Process];
+    pub const ALL: [Self; 6] = [
+        Self::Accept,
+        Self::Encode,
+        Self::Process,
+        Self::ListenQueues,
+        Self::UdpQueues,
+        Self::Namespaces,
+    ];
 
     /// The label value.
     pub fn name(self) -> &'static str {
@@ -26,6 +39,9 @@ impl Failure {
             Self::Accept => "accept",
             Self::Encode => "encode",
             Self::Process => "process",
+            Self::ListenQueues => "listen_queues",
+            Self::UdpQueues => "udp_queues",
+            Self::Namespaces => "namespaces",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The one task that owns the state: drains the ring, tracks, records.
 
 mod ledger;
+mod servers;
 
 use std::{
     collections::HashSet,
@@ -18,6 +19,7 @@ use tokio::{
 };
 
 use self::ledger::Ledger;
+pub use self::servers::Servers;
 use crate::{
     clock::{monotonic_ns, unix},
     errors::Errors,
@@ -65,10 +67,31 @@ pub struct Observer {
     tally: Tally,
     ledger: Ledger,
     watched: Watched,
+    servers: Servers,
     health: Arc<Health>,
     errors: Arc<Errors>,
     count_tables: Instant,
     pace: Pace,
+}
+
+/// What an observer is made of.
+pub struct Parts {
+    /// The attached kernel side.
+    pub kernel: Kernel,
+    /// HTTP exchanges.
+    pub tracker: Tracker,
+    /// TFTP transfers.
+    pub transfers: Transfers,
+    /// What is served.
+    pub metrics: Metrics,
+    /// Who says which ports are watched.
+    pub watched: Watched,
+    /// Servers' queues.
+    pub servers: Servers,
+    /// Whether events are being drained.
+    pub health: Arc<Health>,
+    /// What could not be done.
+    pub errors: Arc<Errors>,
 }
 
 /// How soon the ring is to be drained again.
@@ -92,16 +115,18 @@ impl Pace {
 }
 
 impl Observer {
-    /// An observer of an attached kernel side.
-    pub fn new(
-        kernel: Kernel,
-        tracker: Tracker,
-        transfers: Transfers,
-        metrics: Metrics,
-        watched: Watched,
-        health: Arc<Health>,
-        errors: Arc<Errors>,
-    ) -> Self {
+    /// Nothing is known yet.
+    pub fn new(parts: Parts) -> Self {
+        let Parts {
+            kernel,
+            tracker,
+            transfers,
+            metrics,
+            watched,
+            servers,
+            health,
+            errors,
+        } = parts;
         for probe in kernel.probes() {
             metrics.observer.probe(probe.hook, probe.attached.is_ok());
         }
@@ -114,6 +139,7 @@ impl Observer {
             tally: Tally::default(),
             ledger: Ledger::new(metrics, Arc::clone(&errors)),
             watched,
+            servers,
             health,
             errors,
             count_tables: Instant::now(),
@@ -146,6 +172,7 @@ impl Observer {
                     self.tally.skip(Task::Look, skipped(due.elapsed(), LOOK));
                     self.drain();
                     self.look();
+                    self.servers.ask(&mut self.tally);
                 }
                 due = sweep.tick() => {
                     self.tally.skip(Task::Sweep, skipped(due.elapsed(), SWEEP));
@@ -226,6 +253,7 @@ impl Observer {
                 .sweep(monotonic_ns(), &gone, &mut self.tally.facts);
         }
         self.look_at_transfers();
+        self.servers.take();
         self.record();
         self.report();
         if self.watched.has_room() {
@@ -282,6 +310,7 @@ impl Observer {
         for (port, total) in self.kernel.udp_drops() {
             metrics.sockets.udp_drops(port, total);
         }
+        metrics.sockets.set_queues(&self.servers.queues);
         for (failure, total) in self.errors.totals() {
             metrics.observer.errors(failure, total);
         }
@@ -345,6 +374,7 @@ impl Observer {
         let now = monotonic_ns();
         for fact in &self.tally.facts {
             self.in_flight.on_fact(fact, now);
+            self.servers.queues.on_fact(fact);
         }
         for fact in &self.tally.transfers {
             self.transfers_in_flight.on_transfer(fact);
