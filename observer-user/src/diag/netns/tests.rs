@@ -1,4 +1,7 @@
-use std::net::{TcpListener, UdpSocket as Udp};
+use std::{
+    net::{TcpListener, UdpSocket as Udp},
+    time::Duration,
+};
 
 use super::*;
 
@@ -24,6 +27,31 @@ fn our_own_namespace_is_always_asked() {
         .expect("sockets");
     let found: Vec<u16> = found.iter().map(|socket| socket.port).collect();
     assert_eq!(found, [udp.0]);
+}
+
+/// Our own stands for another.
+#[test]
+fn a_namespace_where_nothing_is_left_is_closed_and_another_searched_for() {
+    let start = Instant::now();
+    let seconds = Duration::from_secs;
+    let mut namespaces = Namespaces::new(start);
+    let mut searches = |second| namespaces.pace.is_due(0, start + seconds(second));
+    assert!((0..100).filter(|second| searches(*second)).count() < 10);
+    let diag = SockDiag::open().expect("a netlink socket");
+    namespaces.others.insert(1, Other { diag, used: false });
+    let listener = TcpListener::bind("127.0.0.1:0").expect("listen");
+    let port = listener.local_addr().expect("bound").port();
+    let found = |namespaces: &mut Namespaces| {
+        let found = namespaces.listeners(&BTreeSet::from([port]));
+        namespaces.udp(&BTreeSet::new()).expect("nothing is asked");
+        namespaces.tidy_up();
+        (found.expect("listeners").len(), namespaces.others.len())
+    };
+    assert_eq!(found(&mut namespaces), (2, 1));
+    assert!(!namespaces.pace.is_due(0, start + seconds(100)));
+    drop(listener);
+    assert_eq!(found(&mut namespaces), (0, 0));
+    assert!(namespaces.pace.is_due(0, start + seconds(100)));
 }
 
 #[test]
