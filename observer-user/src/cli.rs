@@ -71,8 +71,9 @@ pub struct RunArgs {
     /// twice, at the proxy and at the server behind it.
     #[arg(long, value_enum, default_value_t = LocalClients::Count)]
     pub local_clients: LocalClients,
-    /// UDP port where TFTP requests arrive; may be given more than once. Servers answer from any port.
-    #[arg(long = "tftp-port", value_name = "N", default_values_t = [69], value_parser = clap::value_parser!(u16).range(1..))]
+    /// UDP port where TFTP requests arrive; may be given more than once. Without it, 69. Servers
+    /// answer from any port.
+    #[arg(long = "tftp-port", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub tftp_ports: Vec<u16>,
     /// Connections to watched ports observed at one time; about 250 bytes of kernel memory each.
     #[arg(long, value_name = "N", default_value_t = limits::CONNS, value_parser = clap::value_parser!(u32).range(1..=i64::from(limits::CONNS_MAX)))]

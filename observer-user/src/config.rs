@@ -11,6 +11,8 @@ use crate::{
     model::classify::Classifier,
 };
 
+/// Where TFTP requests arrive (RFC 1350), unless another port is named.
+const TFTP_PORT: u16 = 69;
 /// Addresses to serve at, at most.
 const LISTENERS: usize = 64;
 
@@ -26,6 +28,8 @@ pub struct Config {
     pub local_clients: LocalClients,
     /// UDP ports of TFTP servers.
     pub tftp_ports: Vec<u16>,
+    /// Whether the user named them.
+    pub tftp_pinned: bool,
     /// Connections observed at one time.
     pub max_connections: u32,
     /// Bytes of the event ring.
@@ -52,7 +56,12 @@ impl Config {
             http_ports: args.http_ports.clone(),
             ignored_ports: args.ignored_ports.clone(),
             local_clients: args.local_clients,
-            tftp_ports: args.tftp_ports.clone(),
+            tftp_ports: if args.tftp_ports.is_empty() {
+                vec![TFTP_PORT]
+            } else {
+                args.tftp_ports.clone()
+            },
+            tftp_pinned: !args.tftp_ports.is_empty(),
             max_connections: args.max_connections,
             ring_bytes: args.ring_bytes,
             classifier: Arc::new(args.profile.classifier()?),
@@ -101,6 +110,22 @@ mod tests {
         );
         let apart = ["--http-port", "80", "--http-ignore-port", "81"];
         assert_eq!(config(&apart).expect("taken").ignored_ports, [81]);
+    }
+
+    #[test]
+    fn a_tftp_port_is_pinned_by_who_names_it() {
+        for (arguments, ports, pinned) in [
+            (vec![], vec![69], false),
+            (vec!["--tftp-port", "69"], vec![69], true),
+            (
+                vec!["--tftp-port", "70", "--tftp-port", "69"],
+                vec![70, 69],
+                true,
+            ),
+        ] {
+            let config = config(&arguments).expect("taken");
+            assert_eq!((config.tftp_ports, config.tftp_pinned), (ports, pinned));
+        }
     }
 
     #[test]

@@ -23,8 +23,8 @@ use crate::{
     http,
     kernel::{self, Kernel, Settings},
     metrics::Metrics,
-    model::{tftp::Transfers, track::Tracker},
-    observer::Observer,
+    model::{queues::Queues, tftp::Transfers, track::Tracker},
+    observer::{Observer, Parts, Servers},
     watched::{Reason, Watched},
 };
 
@@ -70,8 +70,19 @@ pub async fn run(config: Config) -> Result<()> {
     ));
 
     let transfers = Transfers::new(Arc::clone(&config.classifier));
+    let queues = Queues::new(&config.http_ports, &config.tftp_ports, config.tftp_pinned);
+    let sampler = diag::Sampler::start(Arc::clone(&errors)).context("start a thread")?;
     let tracker = Tracker::new(config.classifier).bounded(config.max_connections);
-    let observer = Observer::new(kernel, tracker, transfers, metrics, watched, health, errors);
+    let observer = Observer::new(Parts {
+        kernel,
+        tracker,
+        transfers,
+        metrics,
+        watched,
+        servers: Servers::new(sampler, queues),
+        health,
+        errors,
+    });
     let observed = tokio::spawn(observer.run(ring, asked, stop))
         .await
         .context("the observer task panicked")?;

@@ -14,11 +14,27 @@ pub enum Failure {
     Encode,
     /// Reading of ourselves in procfs.
     Process,
+    /// Reading servers' listening sockets.
+    ListenQueues,
+    /// Reading servers' UDP sockets.
+    UdpQueues,
+    /// Reading how connections send.
+    TcpInfo,
+    /// Searching for the network namespaces of servers.
+    Namespaces,
 }
 
 impl Failure {
     /// All of them, in order.
-    pub const ALL: [Self; 3] = [Self::Accept, Self::Encode, Self::Process];
+    pub const ALL: [Self; 7] = [
+        Self::Accept,
+        Self::Encode,
+        Self::Process,
+        Self::ListenQueues,
+        Self::UdpQueues,
+        Self::TcpInfo,
+        Self::Namespaces,
+    ];
 
     /// The label value.
     pub fn name(self) -> &'static str {
@@ -26,6 +42,10 @@ impl Failure {
             Self::Accept => "accept",
             Self::Encode => "encode",
             Self::Process => "process",
+            Self::ListenQueues => "listen_queues",
+            Self::UdpQueues => "udp_queues",
+            Self::TcpInfo => "tcp_info",
+            Self::Namespaces => "namespaces",
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The observer: decode, track, classify, count, serve.
 //!
 //! Every effect has one room: only `kernel` knows aya, only `metrics` prometheus-client, only
-//! `http` the HTTP server, only `diag` procfs. `model` is pure. `daemon` puts them together.
+//! `http` the HTTP server, only `diag` procfs and netlink. `model` is pure. `daemon` puts them
+//! together.
 
 pub mod cli;
 pub mod clock;

@@ -1,6 +1,7 @@
 //! The one task that owns the state: drains the ring, tracks, records.
 
 mod ledger;
+mod servers;
 
 use std::{
     collections::HashSet,
@@ -18,6 +19,7 @@ use tokio::{
 };
 
 use self::ledger::Ledger;
+pub use self::servers::Servers;
 use crate::{
     clock::{monotonic_ns, unix},
     errors::Errors,
@@ -49,6 +51,9 @@ const DRAIN_QUIET: Duration = Duration::from_millis(50);
 const BATCH: u32 = 512;
 /// Between looks at long responses and at the kernel side's own counts.
 const LOOK: Duration = Duration::from_secs(1);
+/// Connections that are asked how they send, with each look: a few milliseconds of the thread that
+/// asks. Of more, each has its turn.
+const SENDING: usize = 512;
 /// Between searches for connections whose end was lost.
 const SWEEP: Duration = Duration::from_secs(30);
 
@@ -65,10 +70,31 @@ pub struct Observer {
     tally: Tally,
     ledger: Ledger,
     watched: Watched,
+    servers: Servers,
     health: Arc<Health>,
     errors: Arc<Errors>,
     count_tables: Instant,
     pace: Pace,
+}
+
+/// What an observer is made of.
+pub struct Parts {
+    /// The attached kernel side.
+    pub kernel: Kernel,
+    /// HTTP exchanges.
+    pub tracker: Tracker,
+    /// TFTP transfers.
+    pub transfers: Transfers,
+    /// What is served.
+    pub metrics: Metrics,
+    /// Who says which ports are watched.
+    pub watched: Watched,
+    /// Servers' queues.
+    pub servers: Servers,
+    /// Whether events are being drained.
+    pub health: Arc<Health>,
+    /// What could not be done.
+    pub errors: Arc<Errors>,
 }
 
 /// How soon the ring is to be drained again.
@@ -92,16 +118,18 @@ impl Pace {
 }
 
 impl Observer {
-    /// An observer of an attached kernel side.
-    pub fn new(
-        kernel: Kernel,
-        tracker: Tracker,
-        transfers: Transfers,
-        metrics: Metrics,
-        watched: Watched,
-        health: Arc<Health>,
-        errors: Arc<Errors>,
-    ) -> Self {
+    /// Nothing is known yet.
+    pub fn new(parts: Parts) -> Self {
+        let Parts {
+            kernel,
+            tracker,
+            transfers,
+            metrics,
+            watched,
+            servers,
+            health,
+            errors,
+        } = parts;
         for probe in kernel.probes() {
             metrics.observer.probe(probe.hook, probe.attached.is_ok());
         }
@@ -114,6 +142,7 @@ impl Observer {
             tally: Tally::default(),
             ledger: Ledger::new(metrics, Arc::clone(&errors)),
             watched,
+            servers,
             health,
             errors,
             count_tables: Instant::now(),
@@ -146,6 +175,8 @@ impl Observer {
                     self.tally.skip(Task::Look, skipped(due.elapsed(), LOOK));
                     self.drain();
                     self.look();
+                    let sending = self.tracker.sending(SENDING);
+                    self.servers.ask(sending, &mut self.tally);
                 }
                 due = sweep.tick() => {
                     self.tally.skip(Task::Sweep, skipped(due.elapsed(), SWEEP));
@@ -191,6 +222,12 @@ impl Observer {
         });
         self.drain_transfers();
         self.follow(false);
+        // Behind the events: of what ended before it was asked nothing more is told.
+        for (cookie, at_ns, state) in self.servers.take() {
+            let facts = &mut self.tally.facts;
+            self.tracker
+                .on_clocks(cookie, at_ns, (&state).into(), facts);
+        }
         self.tally.drains.push(begun.elapsed());
         self.tally.last_drain = Some(unix());
         self.record();
@@ -282,6 +319,7 @@ impl Observer {
         for (port, total) in self.kernel.udp_drops() {
             metrics.sockets.udp_drops(port, total);
         }
+        metrics.sockets.set_queues(&self.servers.queues);
         for (failure, total) in self.errors.totals() {
             metrics.observer.errors(failure, total);
         }
@@ -345,6 +383,7 @@ impl Observer {
         let now = monotonic_ns();
         for fact in &self.tally.facts {
             self.in_flight.on_fact(fact, now);
+            self.servers.queues.on_fact(fact);
         }
         for fact in &self.tally.transfers {
             self.transfers_in_flight.on_transfer(fact);

@@ -1,7 +1,7 @@
 //! Network namespaces and the links between them.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     os::fd::AsFd as _,
     process::Command,
@@ -58,6 +58,20 @@ impl Netns {
                 .join()
                 .map_err(|panic| std::panic::resume_unwind(panic))?
         })
+    }
+
+    /// One of its counters of /proc/net/netstat.
+    pub fn netstat(&self, name: &str) -> Result<u64> {
+        let text = self.inside(|| fs::read_to_string("/proc/thread-self/net/netstat"))??;
+        let lines: Vec<Vec<&str>> = text.lines().map(|l| l.split(' ').collect()).collect();
+        let mut pairs = lines
+            .chunks_exact(2)
+            .flat_map(|pair| pair[0].iter().zip(&pair[1]));
+        let value = pairs.find_map(|(found, value)| (*found == name).then_some(*value));
+        value
+            .context("a counter of this name")?
+            .parse()
+            .context("a number")
     }
 
     fn path(&self) -> String {

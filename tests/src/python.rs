@@ -69,6 +69,16 @@ impl SlowPython {
         Server::start(netns, port, folder, &mut command).map(Self)
     }
 
+    /// Stops it as it is, and whoever waits waits on.
+    pub fn pause(&self) -> Result<()> {
+        self.0.signal(Signal::STOP)
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) -> Result<()> {
+        self.0.signal(Signal::CONT)
+    }
+
     /// Ends it and returns its log: a row is written before its answer.
     pub fn stop(self) -> Result<Vec<Row>> {
         let log = self.0.stop(Signal::TERM, "access.log")?;

@@ -86,6 +86,11 @@ impl Server {
         cpu_of_children(self.process.pid())
     }
 
+    /// Sends its first process a signal.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        self.process.signal(signal)
+    }
+
     /// Ends it by the signal that lets it finish its answers; returns one of its logs.
     pub fn stop(self, signal: Signal, log: &str) -> Result<String> {
         let Self { process, folder } = self;

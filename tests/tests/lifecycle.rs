@@ -103,19 +103,6 @@ fn connect_from(port: u16, server: SocketAddrV4) -> TcpStream {
     TcpStream::from(socket)
 }
 
-/// One of the namespace's counters of /proc/net/netstat.
-fn netstat(netns: &Netns, name: &str) -> u64 {
-    let read = || fs::read_to_string("/proc/thread-self/net/netstat").expect("netstat");
-    let text = netns.inside(read).expect("inside");
-    let lines: Vec<Vec<&str>> = text.lines().map(|l| l.split(' ').collect()).collect();
-    lines
-        .chunks_exact(2)
-        .flat_map(|pair| pair[0].iter().zip(&pair[1]))
-        .find(|(found, _)| **found == name)
-        .map(|(_, value)| value.parse().expect("a number"))
-        .expect("a counter of this name")
-}
-
 fn sysctl(netns: &Netns, name: &str, value: &str) {
     let path = format!("/proc/sys/net/ipv4/{name}");
     let set = netns.inside(|| fs::write(&path, value));
@@ -162,7 +149,7 @@ fn a_tuple_that_comes_back_from_time_wait_is_another_connection() {
             assert_eq!(answer, ANSWER);
         }
     });
-    assert_eq!(netstat(&netns, "TCPTimeWaitOverflow"), 0);
+    assert_eq!(netns.netstat("TCPTimeWaitOverflow").expect("netstat"), 0);
     let sockets = netns
         .inside(|| fs::read_to_string("/proc/thread-self/net/tcp").expect("tcp"))
         .expect("inside");
@@ -256,7 +243,7 @@ fn requests_behind_syn_cookies_count_once() {
             }
         });
         let asked = u64::from(round * CLIENTS);
-        assert_eq!(netstat(&netns, "SyncookiesRecv"), asked);
+        assert_eq!(netns.netstat("SyncookiesRecv").expect("netstat"), asked);
         assert_eq!(counted(&observer), only("200", asked as f64));
         run(netns.command("nft").arg(no_bare_acks)).expect("nft");
     }
@@ -290,7 +277,7 @@ fn a_request_in_a_fast_open_counts_once() {
         server.join().expect("server");
     });
     // The first client gets the cookie that the others come with.
-    assert_eq!(netstat(&netns, "TCPFastOpenPassive"), 4);
+    assert_eq!(netns.netstat("TCPFastOpenPassive").expect("netstat"), 4);
     assert_eq!(counted(&observer), only("200", 5.0));
     observer.stop().expect("stop");
 }

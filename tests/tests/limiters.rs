@@ -76,8 +76,12 @@ impl Stage {
         let sampled: f64 = by_limiter.iter().sum();
         let unsampled = scrape.sum("pxe_observer_unsampled_transfer_seconds_total", &[]);
         let transfer = scrape.sum("http_request_phase_seconds_sum", &[("phase", "transfer")]);
-        let what = format!("{LIMITERS:?}: {by_limiter:?}, {unsampled} of {transfer} s not looked at");
-        assert!((sampled + unsampled - transfer).abs() < 0.01 * transfer, "{what}");
+        let what =
+            format!("{LIMITERS:?}: {by_limiter:?}, {unsampled} of {transfer} s not looked at");
+        assert!(
+            (sampled + unsampled - transfer).abs() < 0.01 * transfer,
+            "{what}"
+        );
         assert!(limited(&scrape, expected) > 0.8 * sampled, "{what}");
         assert!(sampled > 0.5 * transfer, "{what}");
         self.observer.stop().expect("stop");
@@ -135,8 +139,12 @@ fn a_server_that_writes_slowly() {
         let read = stream.read(&mut head).expect("a request");
         assert!(head[..read].ends_with(b"\r\n\r\n"));
         let pieces = 40;
-        write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", pieces * 1_000)
-            .expect("head");
+        write!(
+            stream,
+            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n",
+            pieces * 1_000
+        )
+        .expect("head");
         for _ in 0..pieces {
             // An image that is made while it is sent.
             thread::sleep(TAKES / pieces);

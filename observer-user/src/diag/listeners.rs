@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
-    fs,
+    fs, io,
     os::unix::fs::MetadataExt as _,
 };
 
@@ -101,14 +101,15 @@ fn listeners() -> Result<Vec<Listener>> {
     let mut seen = HashSet::new();
     let mut listeners = Vec::new();
     for process in processes()? {
-        let namespace = fs::metadata(format!("/proc/{}/ns/net", process.pid()));
         // One that is gone, or that we may not look into.
-        let Ok(namespace) = namespace else { continue };
-        if seen.contains(&namespace.ino()) {
+        let Ok(namespace) = namespace(&process) else {
+            continue;
+        };
+        if seen.contains(&namespace) {
             continue;
         }
         let Ok(sockets) = process.tcp() else { continue };
-        seen.insert(namespace.ino());
+        seen.insert(namespace);
         // Absent where IPv6 is off.
         let sockets = sockets
             .into_iter()
@@ -116,6 +117,12 @@ fn listeners() -> Result<Vec<Listener>> {
         listeners.extend(sockets.filter_map(listener));
     }
     Ok(listeners)
+}
+
+/// The number of a process's network namespace.
+pub(super) fn namespace(process: &Process) -> io::Result<u64> {
+    let path = format!("/proc/{}/ns/net", process.pid());
+    fs::metadata(path).map(|namespace| namespace.ino())
 }
 
 fn listener(socket: TcpNetEntry) -> Option<Listener> {
@@ -128,7 +135,7 @@ fn listener(socket: TcpNetEntry) -> Option<Listener> {
 }
 
 /// All processes, the oldest first as far as ids tell.
-fn processes() -> Result<impl Iterator<Item = Process>> {
+pub(super) fn processes() -> Result<impl Iterator<Item = Process>> {
     Ok(all_processes().context("read /proc")?.flatten())
 }
 

@@ -1,9 +1,14 @@
 //! What the host says of its sockets, and of this process.
 
 mod listeners;
+mod netns;
 mod process;
+mod sampler;
+mod sock_diag;
 
 pub use self::{
     listeners::{Named, Owner, listening_ports, owners},
     process::Process,
+    sampler::Sampler,
+    sock_diag::SockDiag,
 };

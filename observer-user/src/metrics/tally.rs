@@ -13,11 +13,13 @@ pub enum Task {
     Look,
     /// Searching for what was not told of.
     Sweep,
+    /// Reading servers' queues.
+    Sample,
 }
 
 impl Task {
     /// All of them, in order.
-    pub const ALL: [Self; 3] = [Self::Drain, Self::Look, Self::Sweep];
+    pub const ALL: [Self; 4] = [Self::Drain, Self::Look, Self::Sweep, Self::Sample];
 
     /// The label value.
     pub fn name(self) -> &'static str {
@@ -25,6 +27,7 @@ impl Task {
             Self::Drain => "drain",
             Self::Look => "look",
             Self::Sweep => "sweep",
+            Self::Sample => "sample",
         }
     }
 }

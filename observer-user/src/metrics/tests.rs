@@ -17,6 +17,8 @@ use crate::{
         in_flight::InFlight,
         loss::Loss,
         protocol::Protocol,
+        queues::Queues,
+        sockets::{Listener, Sample, UdpSocket},
         table::Table,
         tftp,
         track::Live,
@@ -151,6 +153,65 @@ fn image(classifier: &Classifier) -> Class {
     })
 }
 
+/// Requests at, and a server of, more ports than there are labels.
+fn every_port() -> Queues {
+    let ports: Vec<u16> = (1..=100).collect();
+    let tftp = observer_common::limits::TFTP_PORTS as usize;
+    let mut queues = Queues::new(&ports, &ports[..tftp], true);
+    queues.on_sample(&sample(&queues, 1));
+    queues
+}
+
+/// A listener and a UDP socket of each port that is wanted, with so much of each number.
+fn sample(queues: &Queues, number: u32) -> Sample {
+    let wanted = queues.wanted();
+    let listener = |port: &u16| Listener {
+        port: *port,
+        queue: number,
+        limit: 2 * number,
+        drops: 3 * number,
+        cookie: u64::from(*port),
+    };
+    let udp = |port: &u16| UdpSocket {
+        port: *port,
+        queue_bytes: 4 * number,
+        drops: 5 * number,
+        cookie: u64::from(*port),
+    };
+    Sample {
+        listeners: Some(wanted.tcp.iter().map(listener).collect()),
+        udp: Some(wanted.udp.iter().map(udp).collect()),
+        unreachable: 1,
+        wanted,
+        sending: Vec::new(),
+    }
+}
+
+#[test]
+fn a_queue_that_cannot_be_read_is_in_no_series() {
+    let text = scrape(|metrics, _| {
+        let mut queues = Queues::new(&[80], &[69], true);
+        let whole = sample(&queues, 1);
+        queues.on_sample(&whole);
+        metrics.sockets.set_queues(&queues);
+        queues.on_sample(&Sample {
+            listeners: None,
+            ..whole
+        });
+        metrics.sockets.set_queues(&queues);
+    });
+    for unknown in [
+        "pxe_listener_up{port=\"80\",protocol=\"tcp\"}",
+        "tcp_listen_queue_length{",
+        "tcp_listen_queue_limit{",
+    ] {
+        assert!(!text.contains(unknown), "{unknown}");
+    }
+    let up = "pxe_listener_up{port=\"69\",protocol=\"udp\"}";
+    assert_eq!(value(&text, up), 1);
+    assert_eq!(value(&text, "tcp_listen_drops_total{port=\"80\"}"), 3);
+}
+
 /// Every method with every status, at every endpoint of the largest profile.
 #[test]
 fn hostile_traffic_keeps_to_the_limit() {
@@ -184,6 +245,7 @@ fn hostile_traffic_keeps_to_the_limit() {
             .sockets
             .udp_drops(u16::try_from(port).expect("few"), 1);
     }
+    metrics.sockets.set_queues(&every_port());
     let exposition = metrics.encode().expect("encoded");
     let text = exposition.text(Format::OpenMetrics);
     let series = samples(text).count();
@@ -368,6 +430,9 @@ fn one_of_each(metrics: &mut Metrics, class: Class) {
     metrics.tftp.set_live(&live);
     metrics.tftp.set_in_flight(&transfers_in_flight);
     metrics.sockets.udp_drops(69, 3);
+    let mut queues = Queues::new(&[80], &[69], true);
+    queues.on_sample(&sample(&queues, 5));
+    metrics.sockets.set_queues(&queues);
     metrics.observer.errors(Failure::Accept, 1);
     metrics.observer.connections(Protocol::Tls, 4);
     metrics.observer.ring_full(Kind::Response, 1);

@@ -1,5 +1,9 @@
 //! What an answer waited for while it was being sent, by TCP's own account.
 
+use std::time::Duration;
+
+use super::sockets::TcpState;
+
 /// What the sending of an answer waits for; exactly one at any time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Limiter {
@@ -43,6 +47,17 @@ pub struct Clocks {
     pub client_window: u64,
     /// Of that, the send buffer was full (`tcpi_sndbuf_limited`).
     pub send_buffer: u64,
+}
+
+impl From<&TcpState> for Clocks {
+    fn from(state: &TcpState) -> Self {
+        let ns = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        Self {
+            busy: ns(state.busy),
+            client_window: ns(state.rwnd_limited),
+            send_buffer: ns(state.sndbuf_limited),
+        }
+    }
 }
 
 /// Nanoseconds by [`Limiter`].

@@ -70,6 +70,11 @@ impl Server {
         self.port
     }
 
+    /// Sends its first process a signal.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        self.process.signal(signal)
+    }
+
     /// The folder it serves.
     pub fn root(&self) -> PathBuf {
         www(&self.folder)

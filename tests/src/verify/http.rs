@@ -241,7 +241,11 @@ impl Exchanges {
             Fact::Discarded { asked } => self.settle(asked, "discarded"),
             Fact::Displaced { asked } => self.settle(asked, "displaced"),
             Fact::Dropped { asked, loss } => self.settle(asked, loss.name()),
-            Fact::Answered { .. } | Fact::Moved { .. } | Fact::Lost(_) | Fact::Unread(_) => {}
+            Fact::Answered { .. }
+            | Fact::Limited { .. }
+            | Fact::Moved { .. }
+            | Fact::Lost(_)
+            | Fact::Unread(_) => {}
         }
     }
 

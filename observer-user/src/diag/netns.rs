@@ -1,0 +1,257 @@
+//! Where sockets are asked for: our own network namespace, and others in which servers are.
+//!
+//! Others are found through the processes that live there. What has sockets but no process (a
+//! namespace of threads, or of descriptors that were passed on) is not found.
+
+mod pace;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::File,
+    io,
+    os::fd::AsFd as _,
+    thread,
+    time::Instant,
+};
+
+use anyhow::{Context as _, Result};
+use observer_common::conn::Tuple;
+use procfs::{
+    net::{TcpState, UdpState},
+    process::Process,
+};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+use self::pace::Pace;
+use super::{
+    listeners::{namespace, processes},
+    sock_diag::SockDiag,
+};
+use crate::{
+    clock::monotonic_ns,
+    model::sockets::{Listener, Sending, UdpSocket, Wanted},
+};
+
+/// Namespaces that are asked besides our own: each costs a descriptor and some lists a second.
+const MAX: usize = 16;
+
+/// Our own namespace and those that were found.
+pub(super) struct Namespaces {
+    own: Option<SockDiag>,
+    others: BTreeMap<u64, Other>,
+    unreachable: usize,
+    pace: Pace,
+}
+
+/// One that was found; it lives as long as it is asked.
+struct Other {
+    diag: SockDiag,
+    /// Something wanted was found there since it was last tidied up.
+    used: bool,
+}
+
+/// What a search was denied.
+#[derive(Debug, Default)]
+pub(super) struct Denied {
+    /// To learn of some process where it lives.
+    pub(super) a_look: bool,
+    /// To enter a namespace with servers, and why.
+    pub(super) entry: Option<io::Error>,
+}
+
+impl Namespaces {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            own: None,
+            others: BTreeMap::new(),
+            unreachable: 0,
+            pace: Pace::new(now),
+        }
+    }
+
+    /// The sockets that listen on these ports, in all of them.
+    pub(super) fn listeners(&mut self, ports: &BTreeSet<u16>) -> io::Result<Vec<Listener>> {
+        // The kernel filters by one port or by none.
+        let only = ports.first().filter(|_| ports.len() == 1);
+        self.each(|diag| {
+            if ports.is_empty() {
+                return Ok(Vec::new());
+            }
+            let mut listeners = diag.listeners(only.copied())?;
+            listeners.retain(|listener| ports.contains(&listener.port));
+            Ok(listeners)
+        })
+    }
+
+    /// The UDP sockets at these ports, in all of them.
+    pub(super) fn udp(&mut self, ports: &BTreeSet<u16>) -> io::Result<Vec<UdpSocket>> {
+        self.each(|diag| {
+            let mut sockets = Vec::new();
+            for port in ports {
+                sockets.extend(diag.udp(*port)?);
+            }
+            Ok(sockets)
+        })
+    }
+
+    /// How these connections send, wherever they are, and when they said so; nothing of those that
+    /// are over.
+    pub(super) fn sending(&mut self, connections: &[(u64, Tuple)]) -> io::Result<Vec<Sending>> {
+        let mut left = connections.to_vec();
+        self.each(|diag| {
+            let (mut found, mut elsewhere) = (Vec::new(), Vec::new());
+            for (cookie, ends) in left.drain(..) {
+                match diag.tcp_info(&ends, cookie)? {
+                    Some(state) => found.push((cookie, monotonic_ns(), state)),
+                    None => elsewhere.push((cookie, ends)),
+                }
+            }
+            left = elsewhere;
+            Ok(found)
+        })
+    }
+
+    /// How many have a socket that is wanted, and cannot be entered.
+    pub(super) fn unreachable(&self) -> usize {
+        self.unreachable
+    }
+
+    /// Searches for more, if it is time; returns what it was denied.
+    pub(super) fn search(&mut self, wanted: &Wanted) -> Result<Denied> {
+        let mut denied = Denied::default();
+        if !self.pace.is_due(wanted.served, Instant::now()) {
+            return Ok(denied);
+        }
+        let mut seen = BTreeSet::from([own()?]);
+        let mut unreachable = 0;
+        for process in processes()? {
+            let id = match namespace(&process) {
+                Ok(id) => id,
+                Err(error) => {
+                    denied.a_look |= error.kind() == io::ErrorKind::PermissionDenied;
+                    continue;
+                }
+            };
+            if seen.contains(&id) || self.others.contains_key(&id) {
+                continue;
+            }
+            let Some(serves) = serves(&process, wanted) else {
+                continue;
+            };
+            seen.insert(id);
+            if let Err(error) = if serves {
+                self.open(id, &process)
+            } else {
+                Ok(())
+            } {
+                unreachable += 1;
+                denied.entry = Some(error);
+            }
+        }
+        self.unreachable = unreachable;
+        Ok(denied)
+    }
+
+    /// Closes those where nothing wanted was found since this was last called.
+    pub(super) fn tidy_up(&mut self) {
+        let before = self.others.len();
+        self.others
+            .retain(|_, other| std::mem::take(&mut other.used));
+        if self.others.len() != before {
+            self.pace.hurry(Instant::now());
+        }
+    }
+
+    fn open(&mut self, id: u64, process: &Process) -> io::Result<()> {
+        if self.others.len() >= MAX {
+            return Err(io::Error::other(format!("{MAX} others are asked at most")));
+        }
+        let namespace = File::open(format!("/proc/{}/ns/net", process.pid()))?;
+        let diag = enter(namespace)?;
+        self.others.insert(id, Other { diag, used: false });
+        Ok(())
+    }
+
+    /// Asks each. What fails is opened anew before it is asked again.
+    fn each<T>(
+        &mut self,
+        mut ask: impl FnMut(&mut SockDiag) -> io::Result<Vec<T>>,
+    ) -> io::Result<Vec<T>> {
+        let asked = self.ask_own(&mut ask);
+        let mut found = asked.inspect_err(|_| {
+            // Whether they are in use is not known.
+            for other in self.others.values_mut() {
+                other.used = true;
+            }
+        })?;
+        let mut failed = None;
+        self.others.retain(|_, other| match ask(&mut other.diag) {
+            Ok(more) => {
+                other.used |= !more.is_empty();
+                found.extend(more);
+                true
+            }
+            Err(error) => {
+                failed = Some(error);
+                false
+            }
+        });
+        match failed {
+            None => Ok(found),
+            Some(error) => {
+                self.pace.hurry(Instant::now());
+                Err(error)
+            }
+        }
+    }
+
+    fn ask_own<T>(
+        &mut self,
+        ask: &mut impl FnMut(&mut SockDiag) -> io::Result<Vec<T>>,
+    ) -> io::Result<Vec<T>> {
+        let mut own = match self.own.take() {
+            Some(own) => own,
+            None => SockDiag::open()?,
+        };
+        let found = ask(&mut own)?;
+        self.own = Some(own);
+        Ok(found)
+    }
+}
+
+/// The number of our own.
+fn own() -> Result<u64> {
+    let myself = Process::myself().context("read of ourselves in /proc")?;
+    namespace(&myself).context("read of our own network namespace in /proc")
+}
+
+/// Opens a socket in a namespace, which a thread enters for it: it must not leave its own otherwise.
+fn enter(namespace: File) -> io::Result<SockDiag> {
+    let entered = thread::Builder::new()
+        .name("enter-netns".to_owned())
+        .spawn(move || {
+            move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))?;
+            SockDiag::open()
+        })?;
+    let panicked = |_| Err(io::Error::other("the thread that entered it panicked"));
+    entered.join().unwrap_or_else(panicked)
+}
+
+/// Whether something wanted is in a process's namespace; `None` if that cannot be read.
+fn serves(process: &Process, wanted: &Wanted) -> Option<bool> {
+    // Absent where IPv6 is off.
+    let tcp = process.tcp().ok()?.into_iter();
+    let mut tcp = tcp.chain(process.tcp6().unwrap_or_default());
+    let udp = process.udp().ok()?.into_iter();
+    let mut udp = udp.chain(process.udp6().unwrap_or_default());
+    let listens = tcp.any(|socket| {
+        socket.state == TcpState::Listen && wanted.tcp.contains(&socket.local_address.port())
+    });
+    let receives = udp.any(|socket| {
+        socket.state == UdpState::Close && wanted.udp.contains(&socket.local_address.port())
+    });
+    Some(listens || receives)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,85 @@
+use std::{
+    net::{TcpListener, UdpSocket as Udp},
+    time::Duration,
+};
+
+use super::*;
+
+/// Of this namespace: others are for those who may enter them.
+#[test]
+fn our_own_namespace_is_always_asked() {
+    let mut namespaces = Namespaces::new(Instant::now());
+    let tcp = TcpListener::bind("127.0.0.1:0").expect("listen");
+    let other = TcpListener::bind("127.0.0.1:0").expect("listen");
+    let udp = Udp::bind("127.0.0.1:0").expect("bind");
+    let port = |address: io::Result<std::net::SocketAddr>| address.expect("bound").port();
+    let [tcp, other] = [tcp, other].map(|socket| (port(socket.local_addr()), socket));
+    let udp = (port(udp.local_addr()), udp);
+    for wanted in [vec![tcp.0], vec![tcp.0, other.0], vec![]] {
+        let wanted: BTreeSet<u16> = wanted.into_iter().collect();
+        let found = namespaces.listeners(&wanted).expect("listeners");
+        let found: BTreeSet<u16> = found.iter().map(|listener| listener.port).collect();
+        assert_eq!(found, wanted);
+    }
+    namespaces.tidy_up();
+    let found = namespaces
+        .udp(&BTreeSet::from([udp.0, 1]))
+        .expect("sockets");
+    let found: Vec<u16> = found.iter().map(|socket| socket.port).collect();
+    assert_eq!(found, [udp.0]);
+}
+
+/// Our own stands for another.
+#[test]
+fn a_namespace_where_nothing_is_left_is_closed_and_another_searched_for() {
+    let start = Instant::now();
+    let seconds = Duration::from_secs;
+    let mut namespaces = Namespaces::new(start);
+    let mut searches = |second| namespaces.pace.is_due(0, start + seconds(second));
+    assert!((0..100).filter(|second| searches(*second)).count() < 10);
+    let diag = SockDiag::open().expect("a netlink socket");
+    namespaces.others.insert(1, Other { diag, used: false });
+    let listener = TcpListener::bind("127.0.0.1:0").expect("listen");
+    let port = listener.local_addr().expect("bound").port();
+    let found = |namespaces: &mut Namespaces| {
+        let found = namespaces.listeners(&BTreeSet::from([port]));
+        namespaces.udp(&BTreeSet::new()).expect("nothing is asked");
+        namespaces.tidy_up();
+        (found.expect("listeners").len(), namespaces.others.len())
+    };
+    assert_eq!(found(&mut namespaces), (2, 1));
+    assert!(!namespaces.pace.is_due(0, start + seconds(100)));
+    drop(listener);
+    assert_eq!(found(&mut namespaces), (0, 0));
+    assert!(namespaces.pace.is_due(0, start + seconds(100)));
+}
+
+#[test]
+fn a_namespace_serves_what_listens_there() {
+    let tcp = TcpListener::bind("127.0.0.1:0").expect("listen");
+    let udp = Udp::bind("[::1]:0").expect("bind");
+    let myself = Process::myself().expect("procfs");
+    let tcp_port = tcp.local_addr().expect("bound").port();
+    let udp_port = udp.local_addr().expect("bound").port();
+    let serves = |tcp: u16, udp: u16| {
+        let wanted = Wanted {
+            tcp: BTreeSet::from([tcp]),
+            udp: BTreeSet::from([udp]),
+            served: 0,
+            connections: Vec::new(),
+        };
+        serves(&myself, &wanted)
+    };
+    for (tcp, udp, found) in [
+        (tcp_port, 1, true),
+        (1, udp_port, true),
+        (udp_port, tcp_port, false),
+    ] {
+        assert_eq!(serves(tcp, udp), Some(found), "{tcp} {udp}");
+    }
+    // A client of it is no server.
+    udp.connect(("::1", 1)).expect("connect");
+    assert_eq!(serves(1, udp_port), Some(false));
+    drop(tcp);
+    assert_eq!(serves(tcp_port, 1), Some(false));
+}

@@ -1,0 +1,237 @@
+//! The thread that reads servers' queues, so that nobody who drains events waits for it.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread,
+    time::Instant,
+};
+
+use super::netns::{Denied, Namespaces};
+use crate::{
+    errors::{Errors, Failure},
+    model::sockets::{Sample, Wanted},
+};
+
+/// Questions to the thread, and its answers.
+pub struct Sampler {
+    questions: SyncSender<Wanted>,
+    samples: Receiver<Sample>,
+}
+
+impl Sampler {
+    /// Starts the thread; it ends behind this value.
+    pub fn start(errors: Arc<Errors>) -> io::Result<Self> {
+        let (questions, asked) = sync_channel::<Wanted>(1);
+        let (answers, samples) = sync_channel(1);
+        thread::Builder::new()
+            .name("sample-sockets".to_owned())
+            .spawn(move || {
+                let mut reader = Reader::new(errors);
+                for wanted in asked {
+                    if answers.send(reader.sample(wanted)).is_err() {
+                        break;
+                    }
+                }
+            })?;
+        Ok(Self { questions, samples })
+    }
+
+    /// Asks for a sample; false if it is still busy with an earlier one.
+    pub fn ask(&self, wanted: Wanted) -> bool {
+        self.questions.try_send(wanted).is_ok()
+    }
+
+    /// A sample that is ready.
+    pub fn take(&self) -> Option<Sample> {
+        self.samples.try_recv().ok()
+    }
+}
+
+/// What the thread has.
+struct Reader {
+    namespaces: Namespaces,
+    errors: Arc<Errors>,
+    listen_queues: Source,
+    udp_queues: Source,
+    sending: Source,
+    searches: Source,
+    told: Told,
+}
+
+/// What is said once.
+#[derive(Default)]
+struct Told {
+    hidden: bool,
+    unreachable: bool,
+}
+
+impl Reader {
+    fn new(errors: Arc<Errors>) -> Self {
+        Self {
+            namespaces: Namespaces::new(Instant::now()),
+            errors,
+            listen_queues: Source::new(Failure::ListenQueues, "listen queues"),
+            udp_queues: Source::new(Failure::UdpQueues, "queues of UDP sockets"),
+            sending: Source::new(Failure::TcpInfo, "how connections send"),
+            searches: Source::new(Failure::Namespaces, "network namespaces of servers"),
+            told: Told::default(),
+        }
+    }
+
+    fn sample(&mut self, wanted: Wanted) -> Sample {
+        let errors = &self.errors;
+        let searched = self.searches.check(self.namespaces.search(&wanted), errors);
+        self.tell(&searched.unwrap_or_default());
+        let (namespaces, errors) = (&mut self.namespaces, &self.errors);
+        let listeners = namespaces.listeners(&wanted.tcp);
+        let listeners = self.listen_queues.check(listeners, errors);
+        let udp = namespaces.udp(&wanted.udp);
+        let udp = self.udp_queues.check(udp, errors);
+        let sending = namespaces.sending(&wanted.connections);
+        let sending = self.sending.check(sending, errors);
+        namespaces.tidy_up();
+        Sample {
+            unreachable: namespaces.unreachable(),
+            wanted,
+            listeners,
+            udp,
+            sending: sending.unwrap_or_default(),
+        }
+    }
+
+    fn tell(&mut self, denied: &Denied) {
+        let first = |told: &mut bool| !std::mem::replace(told, true);
+        if denied.a_look && first(&mut self.told.hidden) {
+            tracing::info!(
+                "the queues of servers in network namespaces of their own may not be known: where \
+                 some processes live cannot be read (that needs CAP_SYS_PTRACE)"
+            );
+        }
+        if let Some(why) = &denied.entry
+            && first(&mut self.told.unreachable)
+        {
+            tracing::warn!(
+                "the queues of servers in {} network namespaces are not known, they cannot be \
+                 entered: {why} (that needs CAP_SYS_ADMIN)",
+                self.namespaces.unreachable()
+            );
+        }
+    }
+}
+
+/// Something that is read again and again, and may fail: each failure counts, and the first of
+/// several is told, and their end.
+struct Source {
+    failure: Failure,
+    what: &'static str,
+    fails: bool,
+}
+
+impl Source {
+    fn new(failure: Failure, what: &'static str) -> Self {
+        Self {
+            failure,
+            what,
+            fails: false,
+        }
+    }
+
+    fn check<T, E: Into<anyhow::Error>>(
+        &mut self,
+        read: Result<T, E>,
+        errors: &Errors,
+    ) -> Option<T> {
+        let (what, failed) = (self.what, std::mem::replace(&mut self.fails, read.is_err()));
+        match read {
+            Ok(read) => {
+                if failed {
+                    tracing::info!("{what} can be read again");
+                }
+                Some(read)
+            }
+            Err(error) => {
+                errors.count(self.failure);
+                if !failed {
+                    tracing::warn!(
+                        "{what} cannot be read, the rest goes on: {:#}",
+                        error.into()
+                    );
+                }
+                None
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, net::TcpListener};
+
+    use super::*;
+
+    fn total(errors: &Errors, failure: Failure) -> u64 {
+        let mut totals = errors.totals();
+        totals
+            .find_map(|(known, total)| (known == failure).then_some(total))
+            .expect("each has a total")
+    }
+
+    #[test]
+    fn a_question_has_its_answer() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("listen");
+        let port = listener.local_addr().expect("bound").port();
+        let errors = Arc::new(Errors::default());
+        let sampler = Sampler::start(Arc::clone(&errors)).expect("a thread");
+        let wanted = Wanted {
+            tcp: BTreeSet::from([port]),
+            ..Wanted::default()
+        };
+        assert!(sampler.take().is_none());
+        assert!(sampler.ask(wanted.clone()));
+        let sample = sampler.samples.recv().expect("a sample");
+        assert_eq!(sample.wanted, wanted);
+        assert_eq!(sample.listeners.expect("read").len(), 1);
+        assert_eq!(sample.udp, Some(Vec::new()));
+        assert_eq!(total(&errors, Failure::ListenQueues), 0);
+    }
+
+    /// Two questions and two answers are all that ever waits.
+    #[test]
+    fn who_asks_never_waits() {
+        let sampler = Sampler::start(Arc::default()).expect("a thread");
+        let asked = (0..1_000)
+            .filter(|_| sampler.ask(Wanted::default()))
+            .count();
+        assert!((1..=1_000).contains(&asked));
+        let mut left = asked;
+        while left > 0 {
+            sampler.samples.recv().expect("one for each");
+            left -= 1;
+        }
+        assert!(sampler.take().is_none());
+    }
+
+    #[test]
+    fn each_failure_counts() {
+        let errors = Errors::default();
+        let mut source = Source::new(Failure::UdpQueues, "queues");
+        let broken = || Err(io::Error::from(io::ErrorKind::TimedOut));
+        for (read, fails, count) in [
+            (Ok(1), false, 0),
+            (broken(), true, 1),
+            (broken(), true, 2),
+            (Ok(2), false, 2),
+        ] {
+            let is_ok = read.is_ok();
+            assert_eq!(source.check(read, &errors).is_some(), is_ok);
+            assert_eq!(
+                (source.fails, total(&errors, Failure::UdpQueues)),
+                (fails, count)
+            );
+        }
+    }
+}
