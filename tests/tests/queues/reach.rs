@@ -18,7 +18,9 @@ fn without(bounds: &str, port: u16) -> Observer {
         .args(["--bounding-set", bounds, "--inh-caps", bounds])
         .arg(observer::binary())
         .args(["run", "--web.listen-address", "127.0.0.1:0"])
-        .args(["--http-port", &port.to_string()]);
+        .args(["--http-port", &port.to_string()])
+        // Nor is dnsmasq of the tests beside this one wanted.
+        .args(["--tftp-port", "18416"]);
     Observer::start_command(&mut command).expect("observer")
 }
 

@@ -10,7 +10,7 @@ use tests::{
     scrape::Scrape,
     tftp::{
         scripted::{Peer, rrq},
-        server::Server,
+        server::{PORT, Server},
         stage::local,
     },
 };
@@ -46,15 +46,15 @@ fn udp_queue(netns: &Netns, port: u16) -> (f64, f64) {
 
 #[test]
 fn a_tftp_server_that_does_not_read_has_a_queue_and_drops() {
-    const PORT: u16 = 18_413;
+    const AT: u16 = 18_413;
     const REQUESTS: usize = 600;
     require_root();
     let netns = Netns::new("unread").expect("netns");
-    let server = Server::tftp_hpa(&netns, PORT, &[]).expect("tftpd");
+    let server = Server::tftp_hpa(&netns, AT, &[]).expect("tftpd");
     let pinned = ["--tftp-port", "18413", "--http-port", "18414"];
     let observer = Observer::start(&pinned).expect("observer");
     let state = |scrape: &Scrape| {
-        let of = |name| of_port(scrape, name, PORT);
+        let of = |name| of_port(scrape, name, AT);
         let drops = of("udp_receive_drops_total").unwrap_or(0.0);
         Some((
             of("pxe_listener_up")?,
@@ -68,14 +68,14 @@ fn a_tftp_server_that_does_not_read_has_a_queue_and_drops() {
     };
     until(&|state| state == (1.0, 0.0, 0.0));
     server.signal(Signal::STOP).expect("stop");
-    let client = Peer::client(&netns, local(PORT)).expect("client");
+    let client = Peer::client(&netns, local(AT)).expect("client");
     for number in 0..REQUESTS {
         let name = format!("vmlinuz-{number}");
         client
             .send(&rrq(name.as_bytes(), "octet", &[]))
             .expect("ask");
     }
-    let (bytes, drops) = udp_queue(&netns, PORT);
+    let (bytes, drops) = udp_queue(&netns, AT);
     assert!(bytes > 0.0 && drops > 0.0, "{bytes} {drops}");
     let scrape = until(&|state| state == (1.0, bytes, drops));
     // Nobody listens at the TCP port, and nothing else happened.
@@ -86,5 +86,24 @@ fn a_tftp_server_that_does_not_read_has_a_queue_and_drops() {
     until(&|state| state == (1.0, 0.0, drops));
     drop(server);
     until(&|state| state == (0.0, 0.0, drops));
+    observer.stop().expect("stop");
+}
+
+#[test]
+fn a_dead_dnsmasq_is_not_calm() {
+    require_root();
+    let observer = Observer::start(&["--http-port", "18417"]).expect("observer");
+    // Nobody is there, and nobody said that somebody has to be.
+    let is_up = |scrape: &Scrape| of_port(scrape, "pxe_listener_up", PORT);
+    let asked = observer.until(|scrape| tcp(scrape, 18_417).is_some());
+    assert_eq!(is_up(&asked.expect("an answer")), None);
+    let netns = Netns::new("dead").expect("netns");
+    let server = Server::dnsmasq(&netns, &[], &[]).expect("dnsmasq");
+    let until = |value| observer.until(|scrape| is_up(scrape) == Some(value));
+    until(1.0).expect("up");
+    drop(server);
+    until(0.0).expect("down");
+    let _server = Server::dnsmasq(&netns, &[], &[]).expect("dnsmasq");
+    until(1.0).expect("up again");
     observer.stop().expect("stop");
 }
