@@ -116,12 +116,14 @@ impl Namespaces {
         self.unreachable
     }
 
-    /// Searches for more, if it is time; returns what it was denied.
+    /// True if it is time to search for more: it will be done now.
+    pub(super) fn is_search_due(&mut self, wanted: &Wanted) -> bool {
+        self.pace.is_due(wanted.served, Instant::now())
+    }
+
+    /// Searches for more; returns what it was denied.
     pub(super) fn search(&mut self, wanted: &Wanted) -> Result<Denied> {
         let mut denied = Denied::default();
-        if !self.pace.is_due(wanted.served, Instant::now()) {
-            return Ok(denied);
-        }
         let mut seen = BTreeSet::from([own()?]);
         let mut unreachable = 0;
         for process in processes()? {

@@ -74,18 +74,32 @@ impl Reader {
         Self {
             namespaces: Namespaces::new(Instant::now()),
             errors,
-            listen_queues: Source::new(Failure::ListenQueues, "listen queues"),
-            udp_queues: Source::new(Failure::UdpQueues, "queues of UDP sockets"),
-            sending: Source::new(Failure::TcpInfo, "how connections send"),
-            searches: Source::new(Failure::Namespaces, "network namespaces of servers"),
+            listen_queues: Source::new(
+                Failure::ListenQueues,
+                "listen queues cannot be read (that needs the kernel's tcp_diag)",
+            ),
+            udp_queues: Source::new(
+                Failure::UdpQueues,
+                "queues of UDP sockets cannot be read (that needs the kernel's udp_diag)",
+            ),
+            sending: Source::new(
+                Failure::TcpInfo,
+                "how connections send cannot be read (that needs the kernel's tcp_diag)",
+            ),
+            searches: Source::new(
+                Failure::Namespaces,
+                "network namespaces of servers cannot be searched for",
+            ),
             told: Told::default(),
         }
     }
 
     fn sample(&mut self, wanted: Wanted) -> Sample {
-        let errors = &self.errors;
-        let searched = self.searches.check(self.namespaces.search(&wanted), errors);
-        self.tell(&searched.unwrap_or_default());
+        if self.namespaces.is_search_due(&wanted) {
+            let searched = self.namespaces.search(&wanted);
+            let denied = self.searches.check(searched, &self.errors);
+            self.tell(&denied.unwrap_or_default());
+        }
         let (namespaces, errors) = (&mut self.namespaces, &self.errors);
         let listeners = namespaces.listeners(&wanted.tcp);
         let listeners = self.listen_queues.check(listeners, errors);
@@ -127,15 +141,16 @@ impl Reader {
 /// several is told, and their end.
 struct Source {
     failure: Failure,
-    what: &'static str,
+    /// What is said of it.
+    sentence: &'static str,
     fails: bool,
 }
 
 impl Source {
-    fn new(failure: Failure, what: &'static str) -> Self {
+    fn new(failure: Failure, sentence: &'static str) -> Self {
         Self {
             failure,
-            what,
+            sentence,
             fails: false,
         }
     }
@@ -145,21 +160,21 @@ impl Source {
         read: Result<T, E>,
         errors: &Errors,
     ) -> Option<T> {
-        let (what, failed) = (self.what, std::mem::replace(&mut self.fails, read.is_err()));
+        let (sentence, failed) = (
+            self.sentence,
+            std::mem::replace(&mut self.fails, read.is_err()),
+        );
         match read {
             Ok(read) => {
                 if failed {
-                    tracing::info!("{what} can be read again");
+                    tracing::info!("no longer: {sentence}");
                 }
                 Some(read)
             }
             Err(error) => {
                 errors.count(self.failure);
                 if !failed {
-                    tracing::warn!(
-                        "{what} cannot be read, the rest goes on: {:#}",
-                        error.into()
-                    );
+                    tracing::warn!("{sentence}, the rest goes on: {:#}", error.into());
                 }
                 None
             }

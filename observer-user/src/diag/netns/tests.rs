@@ -1,5 +1,5 @@
 use std::{
-    net::{TcpListener, UdpSocket as Udp},
+    net::{TcpListener, TcpStream, UdpSocket as Udp},
     time::Duration,
 };
 
@@ -80,6 +80,9 @@ fn a_namespace_serves_what_listens_there() {
     // A client of it is no server.
     udp.connect(("::1", 1)).expect("connect");
     assert_eq!(serves(1, udp_port), Some(false));
+    let client = TcpStream::connect(("127.0.0.1", tcp_port)).expect("connect");
+    let client = client.local_addr().expect("bound").port();
+    assert_eq!(serves(client, 1), Some(false));
     drop(tcp);
     assert_eq!(serves(tcp_port, 1), Some(false));
 }
