@@ -13,7 +13,11 @@ use anyhow::{Context as _, Result, bail, ensure};
 use rustix::process::{Signal, kill_process_group};
 use tempfile::TempDir;
 
-use crate::{netns::Netns, process::Process, server::folder};
+use crate::{
+    netns::Netns,
+    process::Process,
+    server::{self, folder},
+};
 
 /// Where dnsmasq reads requests, always.
 pub const PORT: u16 = 69;
@@ -68,6 +72,11 @@ impl Server {
     /// Where it reads requests.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Holds all its processes, or lets them go on.
+    pub fn hold(&self, is_held: bool) -> Result<()> {
+        server::hold(&self.process, is_held)
     }
 
     /// The folder it serves.
