@@ -282,6 +282,10 @@ impl Observer {
         for (port, total) in self.kernel.udp_drops() {
             metrics.sockets.udp_drops(port, total);
         }
+        for (port, total) in self.kernel.retransmits() {
+            metrics.ports.retransmits(port, total);
+        }
+        metrics.ports.set_connections(&self.tracker.ports());
         for (failure, total) in self.errors.totals() {
             metrics.observer.errors(failure, total);
         }

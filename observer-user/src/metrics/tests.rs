@@ -51,7 +51,10 @@ fn ended(class: Class, code: u16) -> Fact {
 
 fn asked(class: Class) -> Asked {
     Asked {
-        tuple: Tuple::default(),
+        tuple: Tuple {
+            server_port: 80,
+            ..Tuple::default()
+        },
         method: Method::Get,
         class,
         begun_ns: 0,
@@ -183,6 +186,11 @@ fn hostile_traffic_keeps_to_the_limit() {
             .sockets
             .udp_drops(u16::try_from(port).expect("few"), 1);
     }
+    // As many ports as a host has.
+    let ports = (1..=u16::MAX).map(|port| (port, 1)).collect();
+    metrics.ports.set_connections(&ports);
+    (1..=u16::MAX).for_each(|port| metrics.ports.name(port));
+    metrics.ports.set_connections(&ports);
     let exposition = metrics.encode().expect("encoded");
     let text = exposition.text(Format::OpenMetrics);
     let series = samples(text).count();
@@ -367,6 +375,9 @@ fn one_of_each(metrics: &mut Metrics, class: Class) {
     metrics.tftp.set_live(&live);
     metrics.tftp.set_in_flight(&transfers_in_flight);
     metrics.sockets.udp_drops(69, 3);
+    metrics.ports.retransmits(80, 6);
+    metrics.ports.retransmits(8080, 7);
+    metrics.ports.set_connections(&[(80, 8), (8080, 9)].into());
     metrics.observer.errors(Failure::Accept, 1);
     metrics.observer.connections(Protocol::Tls, 4);
     metrics.observer.ring_full(Kind::Response, 1);

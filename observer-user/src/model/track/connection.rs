@@ -27,6 +27,7 @@ pub(super) struct Connection {
     /// Oldest first.
     exchanges: VecDeque<Exchange>,
     last_ns: u64,
+    port: u16,
     /// An answer said that the connection ends behind it.
     closes: bool,
     /// Its requests do not wait for their answers and cannot be told apart: not followed any
@@ -39,6 +40,11 @@ pub(super) struct Connection {
 impl Connection {
     pub(super) fn last_ns(&self) -> u64 {
         self.last_ns
+    }
+
+    /// The server's port.
+    pub(super) fn port(&self) -> u16 {
+        self.port
     }
 
     pub(super) fn exchanges(&self) -> impl Iterator<Item = &Exchange> {
@@ -127,6 +133,7 @@ impl Connection {
     ) {
         self.last_ns = event.header.at_ns;
         let conn = &event.header.conn;
+        self.port = conn.tuple.server_port;
         let Some(at) = self.find(conn.request.turn) else {
             return;
         };
@@ -144,6 +151,7 @@ impl Connection {
 
     /// Bytes of the next turn's request came before its first ones.
     pub(super) fn on_request_ahead(&mut self, event: &Event<'_>) {
+        self.port = event.header.conn.tuple.server_port;
         let kept: usize = self.ahead.iter().map(|(_, data)| data.len()).sum();
         if kept + event.data.len() <= HEAD_MAX as usize {
             self.ahead.push((event.header.offset, event.data.to_vec()));

@@ -219,6 +219,15 @@ impl Tracker {
         live
     }
 
+    /// How many connections are known at each port of a server.
+    pub fn ports(&self) -> HashMap<u16, u64> {
+        let mut ports = HashMap::new();
+        for connection in self.connections.values() {
+            *ports.entry(connection.port()).or_default() += 1;
+        }
+        ports
+    }
+
     /// How many connections are known.
     pub fn connections(&self) -> usize {
         self.connections.len()
