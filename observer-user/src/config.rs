@@ -26,6 +26,8 @@ pub struct Config {
     pub local_clients: LocalClients,
     /// UDP ports of TFTP servers.
     pub tftp_ports: Vec<u16>,
+    /// Transfers stand still once nothing moved for so long, nanoseconds.
+    pub stalled_after_ns: u64,
     /// Connections observed at one time.
     pub max_connections: u32,
     /// Bytes of the event ring.
@@ -53,6 +55,7 @@ impl Config {
             ignored_ports: args.ignored_ports.clone(),
             local_clients: args.local_clients,
             tftp_ports: args.tftp_ports.clone(),
+            stalled_after_ns: u64::from(args.stalled_after) * 1_000_000_000,
             max_connections: args.max_connections,
             ring_bytes: args.ring_bytes,
             classifier: Arc::new(args.profile.classifier()?),

@@ -73,7 +73,10 @@ pub async fn run(config: Config) -> Result<()> {
     ));
 
     let transfers = Transfers::new(Arc::clone(&config.classifier));
-    let tracker = Tracker::new(config.classifier).bounded(config.max_connections);
+    let transfers = transfers.stalled_after(config.stalled_after_ns);
+    let tracker = Tracker::new(config.classifier)
+        .bounded(config.max_connections)
+        .stalled_after(config.stalled_after_ns);
     let observer = Observer::new(kernel, tracker, transfers, metrics, watched, health, errors);
     let observed = tokio::spawn(observer.run(ring, asked, stop))
         .await

@@ -14,6 +14,7 @@ mod ports;
 mod process;
 mod reference;
 mod sockets;
+mod stalled;
 mod tally;
 mod text;
 mod tftp;

@@ -17,6 +17,7 @@ use crate::{
         in_flight::InFlight,
         loss::Loss,
         protocol::Protocol,
+        stall::WaitsFor,
         table::Table,
         tftp,
         track::Live,
@@ -368,6 +369,9 @@ fn one_of_each(metrics: &mut Metrics, class: Class) {
     live.waiting[0] = 1;
     live.streams[0] = 1;
     live.heads_incomplete = 3;
+    for (count, waits_for) in (1..).zip(WaitsFor::ALL) {
+        live.stalled[waits_for as usize][0] = count;
+    }
     in_flight.advance(&live, 1_000_000_000);
     metrics.http.set_live(&live);
     metrics.http.set_in_flight(&in_flight);

@@ -10,6 +10,7 @@ pub mod http;
 pub mod in_flight;
 pub mod loss;
 pub mod protocol;
+pub mod stall;
 pub mod table;
 pub mod tftp;
 pub mod track;

@@ -24,6 +24,7 @@ use super::{
     event::{Event, Kind},
     fact::Fact,
     loss::Loss,
+    stall::{STALLED_AFTER_NS, WaitsFor},
 };
 
 /// By what a connection is known.
@@ -56,6 +57,8 @@ pub struct Live {
     pub waiting: [u64; MAX_ENDPOINTS],
     /// Streams by endpoint.
     pub streams: [u64; MAX_ENDPOINTS],
+    /// Those in flight that stand still, by whom they wait for ([`WaitsFor::ALL`]).
+    pub stalled: [[u64; MAX_ENDPOINTS]; WaitsFor::ALL.len()],
     /// Requests whose first line is incomplete.
     pub heads_incomplete: u64,
 }
@@ -76,7 +79,15 @@ impl Live {
         }
     }
 
-    fn add(&mut self, exchange: &Exchange) {
+    /// One of those that are in flight stands still.
+    pub(super) fn stall(&mut self, endpoint: usize, waits_for: WaitsFor) {
+        let counts = self.stalled.get_mut(waits_for as usize);
+        if let Some(count) = counts.and_then(|counts| counts.get_mut(endpoint)) {
+            *count += 1;
+        }
+    }
+
+    fn add(&mut self, exchange: &Exchange, stalled_after_ns: u64) {
         let Some(endpoint) = exchange.endpoint().map(Endpoint::index) else {
             self.heads_incomplete += u64::from(exchange.is_incomplete());
             return;
@@ -89,6 +100,9 @@ impl Live {
             if let Some(count) = counts.get_mut(endpoint) {
                 *count += u64::from(holds);
             }
+        }
+        if let Some(waits_for) = exchange.stalled(stalled_after_ns) {
+            self.stall(endpoint, waits_for);
         }
         if let (true, Some(since), Some(sum)) = (
             exchange.is_in_flight(),
@@ -108,6 +122,7 @@ pub struct Tracker {
     bound: usize,
     /// Answered in this drain and not complete: most are by the end of it.
     fresh: Vec<u64>,
+    stalled_after_ns: u64,
 }
 
 impl Tracker {
@@ -118,12 +133,19 @@ impl Tracker {
             connections: HashMap::new(),
             fresh: Vec::new(),
             bound: bound(limits::CONNS),
+            stalled_after_ns: STALLED_AFTER_NS,
         }
     }
 
     /// Bounded for a kernel side that keeps so many connections.
     pub fn bounded(mut self, connections: u32) -> Self {
         self.bound = bound(connections);
+        self
+    }
+
+    /// Says of answers that they stand still once nothing moved for so long.
+    pub fn stalled_after(mut self, ns: u64) -> Self {
+        self.stalled_after_ns = ns;
         self
     }
 
@@ -214,7 +236,7 @@ impl Tracker {
     pub fn live(&self) -> Live {
         let mut live = Live::default();
         for exchange in self.connections.values().flat_map(Connection::exchanges) {
-            live.add(exchange);
+            live.add(exchange, self.stalled_after_ns);
         }
         live
     }
@@ -310,6 +332,8 @@ fn bound(connections: u32) -> usize {
 
 #[cfg(test)]
 mod overload;
+#[cfg(test)]
+mod stalls;
 #[cfg(test)]
 #[expect(
     clippy::wildcard_enum_match_arm,
