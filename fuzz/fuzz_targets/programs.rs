@@ -93,6 +93,7 @@ fuzz_target!(|bytes: &[u8]| {
                     seq,
                     ack: other,
                     flags: flags::ACK | if *what & 64 != 0 { flags::FIN } else { 0 },
+                    window: u16::from(*place),
                     payload,
                 };
                 segment.pass(&mut kernel, socket);

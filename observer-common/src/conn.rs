@@ -42,17 +42,22 @@ pub struct Ack {
     pub all_ns: u64,
     /// The highest acknowledgement.
     pub seq: u32,
-    /// Always 0.
-    pub reserved: u32,
+    /// How much more it takes, as the latest packet with that acknowledgement says it: the window
+    /// field, not scaled (RFC 9293 3.1). 0 is a closed window.
+    pub window: u32,
 }
 
 impl Ack {
-    /// True if it is news; a repeated one changes nothing.
+    /// True if it is news. One that was overtaken changes nothing, and of a repeated one only the
+    /// window is taken.
     #[inline(always)]
-    pub fn take(&mut self, seq: u32) -> bool {
+    pub fn take(&mut self, seq: u32, window: u16) -> bool {
         let news = self.seq == 0 || is_after(seq, self.seq);
         if news {
             self.seq = seq;
+        }
+        if seq == self.seq {
+            self.window = window.into();
         }
         news
     }
@@ -116,6 +121,11 @@ impl Conn {
         self.response.bytes.saturating_sub(missing.into())
     }
 
+    /// True if the client has not acknowledged all that was sent.
+    pub fn has_unacknowledged(&self) -> bool {
+        is_after(self.response.next_seq, self.ack.seq)
+    }
+
     /// True while a request waits for the first byte of its answer.
     pub fn unanswered(&self) -> bool {
         self.request.turn != self.response.turn
@@ -136,7 +146,21 @@ mod tests {
             (5, false, 5),
             (6, true, 6),
         ] {
-            assert_eq!((ack.take(seq), ack.seq), (news, kept), "{seq}");
+            assert_eq!((ack.take(seq, 1), ack.seq), (news, kept), "{seq}");
+        }
+    }
+
+    #[test]
+    fn the_window_is_that_of_the_latest_acknowledgement() {
+        let mut ack = Ack::default();
+        for (what, seq, window, kept) in [
+            ("the first", u32::MAX, 500, 500),
+            ("it closes", 9, 0, 0),
+            ("one that was overtaken", u32::MAX, 500, 0),
+            ("it opens, at the same place", 9, 7, 7),
+        ] {
+            ack.take(seq, window);
+            assert_eq!(ack.window, kept, "{what}");
         }
     }
 

@@ -51,3 +51,5 @@ pub const TFTP_CAPTURED: usize = 512;
 pub const TRANSFER_OVER_NS: u64 = 130_000_000_000;
 /// Ports where TFTP requests arrive, at most: each has series of its own.
 pub const TFTP_PORTS: u32 = 16;
+/// Watched ports whose retransmits are counted apart, at most; those of more are counted together.
+pub const RETRANSMIT_PORTS: u32 = 1_024;

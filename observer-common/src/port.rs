@@ -21,3 +21,6 @@ pub const EARLY: u8 = 8;
 pub const LOCAL: u8 = 16;
 /// A connection here found the table full: set by the kernel side.
 pub const OVERFLOWED: u8 = 32;
+
+/// In the table of retransmits: all ports that found no room in it. No socket has this one.
+pub const OTHERS: u16 = 0;

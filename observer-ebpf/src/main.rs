@@ -25,6 +25,7 @@ mod pickup;
 mod pipeline;
 mod request;
 mod response;
+mod retransmits;
 mod settings;
 mod sock;
 mod tftp;
@@ -101,6 +102,15 @@ fn destroy_classic(ctx: TracePointContext) -> u32 {
 #[btf_tracepoint(function = "udp_fail_queue_rcv_skb")]
 fn udp_drop_btf(ctx: BtfTracePointContext) -> i32 {
     drops::on_drop(&tracepoint::BtfSock::second(&ctx));
+    0
+}
+
+/// `tcp_retransmit_skb(sk, skb)`, or `(sk, skb, err)`: what was sent is sent again. (Its classic
+/// form does not say how many segments that are.)
+#[btf_tracepoint(function = "tcp_retransmit_skb")]
+fn retransmit_btf(ctx: BtfTracePointContext) -> i32 {
+    let segments = tracepoint::sent_again(&ctx);
+    retransmits::on_retransmit(&tracepoint::BtfSock::of(&ctx), segments);
     0
 }
 

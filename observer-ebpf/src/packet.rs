@@ -33,6 +33,8 @@ pub(crate) struct Segment {
     pub(crate) ack: Option<u32>,
     /// `FLAG_*` of the flow.
     pub(crate) flags: u8,
+    /// How much more the sender takes, not scaled.
+    pub(crate) window: u16,
     pub(crate) payload_at: u32,
     pub(crate) payload_len: u32,
     tcp_at: usize,
@@ -76,6 +78,7 @@ pub(crate) fn segment(ctx: &SkBuffContext) -> Option<Segment> {
             None
         },
         flags: ((tcp[13] & 1) * FLAG_FIN) | (((tcp[13] >> 2) & 1) * FLAG_RST),
+        window: u16::from_be_bytes([tcp[14], tcp[15]]),
         payload_at,
         payload_len: ctx.len().saturating_sub(payload_at),
         tcp_at,

@@ -93,7 +93,7 @@ fn is_in_order(sock: &Sock, conn: *const Conn, segment: &Segment) -> bool {
         .is_none_or(|received| segment.seq == received.next_seq || segment.seq == next_seq)
 }
 
-/// Takes what the client acknowledges, with a RST too; stamps when that is all that was sent, and,
+/// Takes what the client acknowledges, with a RST too, and its window; stamps when that is all that was sent, and,
 /// as far as is known, all that will be: between the pieces of an answer the stamp is of no use,
 /// and would be half of what the piece costs.
 #[inline(always)]
@@ -111,7 +111,7 @@ fn acknowledge(conn: *mut Conn, segment: &Segment, at: &mut Instant) {
         let flags = (&raw const (*conn).response.flags).read_volatile();
         let more_comes = flags & (FLAG_LENGTH | FLAG_FRAMED) == FLAG_LENGTH;
         let ack = &mut (*conn).ack;
-        if ack.take(seq) && !is_after(sent, seq) && !more_comes {
+        if ack.take(seq, segment.window) && !is_after(sent, seq) && !more_comes {
             ack.all_ns = at.ns();
         }
     }

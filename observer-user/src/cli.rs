@@ -6,7 +6,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use observer_common::limits;
 use rustix::param::page_size;
 
-use crate::commands::{ProfileArgs, classify, rules};
+use crate::{
+    commands::{ProfileArgs, classify, rules},
+    model::stall::STALLED_AFTER_S,
+};
 
 /// Sees which boot surface saturates and who is waited for, from the kernel.
 #[derive(Debug, Parser)]
@@ -75,6 +78,10 @@ pub struct RunArgs {
     /// answer from any port.
     #[arg(long = "tftp-port", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub tftp_ports: Vec<u16>,
+    /// Seconds after which an answer or a TFTP transfer of which nothing is acknowledged counts as
+    /// stalled.
+    #[arg(long, value_name = "SECONDS", default_value_t = STALLED_AFTER_S, value_parser = clap::value_parser!(u16).range(1..=3600))]
+    pub stalled_after: u16,
     /// Connections to watched ports observed at one time; about 250 bytes of kernel memory each.
     #[arg(long, value_name = "N", default_value_t = limits::CONNS, value_parser = clap::value_parser!(u32).range(1..=i64::from(limits::CONNS_MAX)))]
     pub max_connections: u32,

@@ -30,6 +30,8 @@ pub struct Config {
     pub tftp_ports: Vec<u16>,
     /// Whether the user named them.
     pub tftp_pinned: bool,
+    /// Transfers stand still once nothing moved for so long, nanoseconds.
+    pub stalled_after_ns: u64,
     /// Connections observed at one time.
     pub max_connections: u32,
     /// Bytes of the event ring.
@@ -62,6 +64,7 @@ impl Config {
                 args.tftp_ports.clone()
             },
             tftp_pinned: !args.tftp_ports.is_empty(),
+            stalled_after_ns: u64::from(args.stalled_after) * 1_000_000_000,
             max_connections: args.max_connections,
             ring_bytes: args.ring_bytes,
             classifier: Arc::new(args.profile.classifier()?),

@@ -53,7 +53,10 @@ pub async fn run(config: Config) -> Result<()> {
     };
     watched.add(reason, settings.http_ports.iter().copied().collect());
 
-    let metrics = Metrics::new(config.classifier.endpoints());
+    let mut metrics = Metrics::new(config.classifier.endpoints());
+    for port in &config.http_ports {
+        metrics.ports.name(*port);
+    }
     let errors = Arc::new(Errors::default());
     let health = Arc::new(Health::default());
     let (scrapes, asked) = mpsc::channel(http::CONNECTIONS);
@@ -69,10 +72,13 @@ pub async fn run(config: Config) -> Result<()> {
         stopped,
     ));
 
-    let transfers = Transfers::new(Arc::clone(&config.classifier));
+    let transfers =
+        Transfers::new(Arc::clone(&config.classifier)).stalled_after(config.stalled_after_ns);
     let queues = Queues::new(&config.http_ports, &config.tftp_ports, config.tftp_pinned);
     let sampler = diag::Sampler::start(Arc::clone(&errors)).context("start a thread")?;
-    let tracker = Tracker::new(config.classifier).bounded(config.max_connections);
+    let tracker = Tracker::new(config.classifier)
+        .bounded(config.max_connections)
+        .stalled_after(config.stalled_after_ns);
     let observer = Observer::new(Parts {
         kernel,
         tracker,

@@ -320,6 +320,10 @@ impl Observer {
             metrics.sockets.udp_drops(port, total);
         }
         metrics.sockets.set_queues(&self.servers.queues);
+        for (port, total) in self.kernel.retransmits() {
+            metrics.ports.retransmits(port, total);
+        }
+        metrics.ports.set_connections(&self.tracker.ports());
         for (failure, total) in self.errors.totals() {
             metrics.observer.errors(failure, total);
         }

@@ -1,6 +1,7 @@
 //! Whether the programs load, attach and fire on the kernel this runs on. Needs no other
 //! program than itself: it is also run in virtual machines that have nothing else.
 
+mod retransmits;
 mod tftp;
 
 use std::{
@@ -72,6 +73,7 @@ pub fn check() -> Result<String> {
         local_clients_are_left_out(&listener, settings)?;
         tftp::check(listener.local_addr()?.ip()).context("TFTP")?;
     }
+    retransmits::check().context("retransmits")?;
     Ok(attached)
 }
 

@@ -1,6 +1,6 @@
 //! A real nginx, unmodified.
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, os::unix::process::CommandExt as _, path::Path, time::Duration};
 
 use anyhow::Result;
 use rustix::process::Signal;
@@ -27,12 +27,18 @@ impl Nginx {
         fs::write(&path, config(folder.path(), port, options))?;
         let mut command = netns.command("nginx");
         command.arg("-c").arg(path).args(["-e", "stderr"]);
+        command.process_group(0);
         Server::start(netns, port, folder, &mut command).map(Self)
     }
 
     /// How long its workers have been on a CPU by now.
     pub fn cpu(&self) -> Result<Duration> {
         self.0.cpu()
+    }
+
+    /// Holds all its processes, or lets them go on.
+    pub fn hold(&self, is_held: bool) -> Result<()> {
+        self.0.hold(is_held)
     }
 
     /// Ends it after its last answer and returns its whole log.

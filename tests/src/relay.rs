@@ -1,5 +1,6 @@
 //! A bad link: a TUN device in each of two namespaces, and threads that carry packets between
-//! them and lose, double or delay some UDP packets, the same ones for the same seed.
+//! them and lose, double or delay some UDP packets, the same ones for the same seed; lose some of
+//! TCP; or carry nothing any more.
 //!
 //! nft only drops, and netem is not in every kernel.
 
@@ -9,6 +10,10 @@ use std::{
     fs::File,
     io::{PipeReader, PipeWriter, Read as _, Write as _, pipe},
     os::fd::{AsFd as _, OwnedFd},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -22,7 +27,7 @@ use rustix::{
 
 use crate::netns::{Ends, Netns, set_up};
 
-/// What happens to UDP packets; each number is of a thousand, in each direction.
+/// What happens to UDP packets, and to TCP's; each number is of a thousand, in each direction.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Faults {
     /// Never arrive.
@@ -33,9 +38,11 @@ pub struct Faults {
     pub late: u32,
     /// How much later.
     pub delay: Duration,
+    /// TCP's that never arrive.
+    pub segments_lost: u32,
 }
 
-/// How many UDP packets met which fate, in one direction.
+/// How many packets met which fate, in one direction: UDP's, but for the last two.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Fates {
     /// Arrived once, in time.
@@ -46,12 +53,17 @@ pub struct Fates {
     pub doubled: u64,
     /// See [`Faults`].
     pub late: u64,
+    /// See [`Faults`].
+    pub segments_lost: u64,
+    /// Came while the link was cut.
+    pub cut: u64,
 }
 
 /// A bad link; it ends with its value.
 pub struct Relay {
     /// The directions end when this does.
     stop: PipeWriter,
+    is_cut: Arc<AtomicBool>,
     /// From the near end, and from the far end.
     directions: [JoinHandle<Result<Fates>>; 2],
 }
@@ -81,12 +93,14 @@ impl Relay {
             netns.ip(&["link", "set", &device, "txqueuelen", QUEUE])?;
         }
         let (stopped, stop) = pipe().context("make a pipe")?;
+        let is_cut = Arc::new(AtomicBool::new(false));
         let mut random = fastrand::Rng::with_seed(seed);
         let mut carry = |from: &File, to: &File| -> Result<_> {
             let direction = Direction {
                 from: from.try_clone()?,
                 to: to.try_clone()?,
                 stopped: stopped.try_clone()?,
+                is_cut: Arc::clone(&is_cut),
                 faults,
                 random: random.fork(),
                 waiting: BinaryHeap::new(),
@@ -95,7 +109,17 @@ impl Relay {
             Ok(thread::spawn(move || direction.carry()))
         };
         let directions = [carry(&near_tun, &far_tun)?, carry(&far_tun, &near_tun)?];
-        Ok((Self { stop, directions }, ends))
+        let relay = Self {
+            stop,
+            is_cut,
+            directions,
+        };
+        Ok((relay, ends))
+    }
+
+    /// Carries nothing from now on, or all again.
+    pub fn cut(&self, is_cut: bool) {
+        self.is_cut.store(is_cut, Ordering::Relaxed);
     }
 
     /// Ends it; returns what became of packets from the near end, and from the far end.
@@ -114,6 +138,7 @@ struct Direction {
     from: File,
     to: File,
     stopped: PipeReader,
+    is_cut: Arc<AtomicBool>,
     faults: Faults,
     random: fastrand::Rng,
     /// What is due later, the first on top.
@@ -163,15 +188,24 @@ impl Direction {
     }
 
     fn meet_fate(&mut self, packet: &[u8]) -> Result<()> {
-        if !is_udp(packet) {
-            return self.deliver(packet);
-        }
         let Faults {
             lost,
             doubled,
             late,
             delay,
+            segments_lost,
         } = self.faults;
+        if self.is_cut.load(Ordering::Relaxed) {
+            self.fates.cut += 1;
+            return Ok(());
+        }
+        if !is_udp(packet) {
+            if segments_lost > 0 && is_tcp(packet) && self.random.u32(..PER_MILLE) < segments_lost {
+                self.fates.segments_lost += 1;
+                return Ok(());
+            }
+            return self.deliver(packet);
+        }
         let later = Reverse((Instant::now() + delay, packet.to_vec()));
         let drawn = self.random.u32(..PER_MILLE);
         if drawn < lost {
@@ -206,6 +240,17 @@ fn is_udp(packet: &[u8]) -> bool {
             .is_some_and(|next| [UDP, FRAGMENT].contains(next)),
         _ => false,
     }
+}
+
+/// An IP packet whose protocol is TCP.
+fn is_tcp(packet: &[u8]) -> bool {
+    const TCP: u8 = 6;
+    let next = match packet.first().map(|byte| byte >> 4) {
+        Some(4) => packet.get(9),
+        Some(6) => packet.get(6),
+        _ => None,
+    };
+    next == Some(&TCP)
 }
 
 /// `struct ifreq` of netdevice(7), as TUNSETIFF reads it.

@@ -11,7 +11,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use rustix::process::Signal;
+use rustix::process::{Signal, kill_process_group};
 use tempfile::TempDir;
 
 use crate::{
@@ -99,6 +99,11 @@ impl Server {
         fs::read_to_string(&log).with_context(|| format!("read {}", log.display()))
     }
 
+    /// Holds all processes of its group, or lets them go on. It has to lead one.
+    pub fn hold(&self, is_held: bool) -> Result<()> {
+        hold(&self.process, is_held)
+    }
+
     fn wait_until_it_listens(&self, netns: &Netns, port: u16) -> Result<()> {
         netns.inside(|| {
             let begun = Instant::now();
@@ -118,6 +123,12 @@ impl Server {
             }
         })?
     }
+}
+
+/// Holds all processes of the group that this one leads, or lets them go on.
+pub(crate) fn hold(leader: &Process, is_held: bool) -> Result<()> {
+    let signal = if is_held { Signal::STOP } else { Signal::CONT };
+    kill_process_group(leader.pid(), signal).context("hold a server")
 }
 
 /// A folder with `files` (path and size) in `www`. They are holes: the largest takes no disk.

@@ -18,6 +18,7 @@ const FAULTS: Faults = Faults {
     doubled: 50,
     late: 50,
     delay: Duration::from_millis(20),
+    segments_lost: 0,
 };
 
 #[test]
@@ -30,7 +31,14 @@ fn packets_are_lost_doubled_and_late_by_the_seed() {
             lost,
             doubled,
             late,
+            segments_lost,
+            cut,
         } = fates;
+        assert_eq!(
+            (segments_lost, cut),
+            (0, 0),
+            "not of UDP, and not asked for"
+        );
         assert_eq!(passed + lost + doubled + late, u64::from(PACKETS));
         for of_a_thousand_50 in [lost, doubled, late] {
             assert!((60..140).contains(&of_a_thousand_50), "{fates:?}");

@@ -5,6 +5,7 @@ pub(crate) mod notices;
 pub(crate) mod pending;
 pub(crate) mod pipes;
 pub(crate) mod ports;
+pub(crate) mod retransmits;
 pub(crate) mod ring;
 pub(crate) mod stats;
 pub(crate) mod transfers;

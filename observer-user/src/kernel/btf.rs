@@ -1,4 +1,4 @@
-//! What the running kernel's BTF says of `struct sock_common`.
+//! What the running kernel's BTF says of what the BTF tracepoints read.
 
 use anyhow::{Context as _, Result, bail};
 use aya::Btf;
@@ -25,20 +25,30 @@ pub(super) struct KernelTypes {
     /// For aya, which resolves the tracepoints' own types.
     pub(super) btf: Btf,
     offsets: [u32; FIELDS.len()],
+    /// Where `struct sk_buff` keeps how many segments it is, while TCP has it; 0 if that is not
+    /// found.
+    pub(super) skb_tcp_segments: u32,
+    /// 1 if `tcp_retransmit_skb` has an argument that says whether it went well.
+    pub(super) retransmit_says_error: u8,
 }
 
 impl KernelTypes {
     pub(super) fn read() -> Result<Self> {
         let btf = Btf::from_sys_fs().with_context(|| format!("read {VMLINUX}"))?;
         let types = mapped().with_context(|| format!("read {VMLINUX}"))?;
-        let sock = sock_common(&types)?;
+        let sock = structure(&types, "sock_common")?;
         let mut offsets = [0; FIELDS.len()];
         for (offset, (_, field)) in offsets.iter_mut().zip(FIELDS) {
             *offset = bits_to(&types, &sock, field)
                 .with_context(|| format!("struct sock_common has no {field}"))?
                 / 8;
         }
-        Ok(Self { btf, offsets })
+        Ok(Self {
+            btf,
+            offsets,
+            skb_tcp_segments: skb_tcp_segments(&types).unwrap_or(0),
+            retransmit_says_error: u8::from(retransmit_says_error(&types)),
+        })
     }
 
     /// The programs' globals and their values.
@@ -53,16 +63,35 @@ fn mapped() -> Result<btf_rs::Btf> {
     Ok(types.or_else(|_| btf_rs::Btf::from_file(VMLINUX))?)
 }
 
-fn sock_common(types: &btf_rs::Btf) -> Result<Struct> {
-    for found in types
-        .resolve_types_by_name("sock_common")
-        .context("find struct sock_common")?
-    {
-        if let Type::Struct(sock) = found {
-            return Ok(sock);
+fn structure(types: &btf_rs::Btf, name: &str) -> Result<Struct> {
+    let found = types.resolve_types_by_name(name);
+    for found in found.with_context(|| format!("find struct {name}"))? {
+        if let Type::Struct(structure) = found {
+            return Ok(structure);
         }
     }
-    bail!("the kernel's BTF has no struct sock_common")
+    bail!("the kernel's BTF has no struct {name}")
+}
+
+/// `TCP_SKB_CB(skb)->tcp_gso_segs` (include/net/tcp.h).
+fn skb_tcp_segments(types: &btf_rs::Btf) -> Option<u32> {
+    let skb = structure(types, "sk_buff").ok()?;
+    let tcp = structure(types, "tcp_skb_cb").ok()?;
+    let bits = bits_to(types, &skb, "cb")? + bits_to(types, &tcp, "tcp_gso_segs")?;
+    Some(bits / 8)
+}
+
+/// `(void *, sk, skb, err)` instead of `(void *, sk, skb)`.
+fn retransmit_says_error(types: &btf_rs::Btf) -> bool {
+    let found = types.resolve_types_by_name("btf_trace_tcp_retransmit_skb");
+    let mut found = found.unwrap_or_default().into_iter();
+    found.any(|found| {
+        let Type::Typedef(tracepoint) = found else {
+            return false;
+        };
+        let mut chain = types.chained_type_iter(&tracepoint);
+        chain.any(|found| matches!(found, Type::FuncProto(proto) if proto.parameters.len() > 3))
+    })
 }
 
 /// The offset of a field in bits, through members without a name.

@@ -9,7 +9,7 @@ use observer_common::{
     conn::{Conn, Tuple},
     notice,
     pipe::Pipe,
-    port::watched_bit,
+    port::{OTHERS, watched_bit},
     tftp::{Peer, Transfer},
 };
 
@@ -29,6 +29,7 @@ pub(super) struct Maps {
     transfers: HashMap<MapData, Wire<Peer>, Wire<Transfer>>,
     pub(super) transfer_events: RingBuf<MapData>,
     udp_drops: HashMap<MapData, u16, u64>,
+    retransmits: HashMap<MapData, u16, u64>,
     ports: Array<MapData, u8>,
     watched: Array<MapData, u64>,
     notices: Queue<MapData, u32>,
@@ -52,6 +53,7 @@ impl Maps {
                 .try_into()
                 .context("map TRANSFER_EVENTS")?,
             udp_drops: map("UDP_DROPS")?.try_into().context("map UDP_DROPS")?,
+            retransmits: map("RETRANSMITS")?.try_into().context("map RETRANSMITS")?,
             notices: map("NOTICES")?.try_into().context("map NOTICES")?,
             ports: map("PORTS")?.try_into().context("map PORTS")?,
             watched: map("WATCHED")?.try_into().context("map WATCHED")?,
@@ -149,6 +151,18 @@ impl Maps {
     /// What was dropped, by port.
     pub(super) fn udp_drops(&self) -> impl Iterator<Item = (u16, u64)> {
         self.udp_drops.iter().flatten()
+    }
+
+    /// Makes the counter of ports for which there is no room.
+    pub(super) fn count_retransmits(&mut self) -> Result<()> {
+        self.retransmits
+            .insert(OTHERS, 0, 0)
+            .context("count retransmits")
+    }
+
+    /// Segments that were sent again, by port.
+    pub(super) fn retransmits(&self) -> impl Iterator<Item = (u16, u64)> {
+        self.retransmits.iter().flatten()
     }
 
     /// Takes what waits; bounded, for more may come meanwhile.

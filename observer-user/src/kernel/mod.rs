@@ -131,6 +131,9 @@ impl Kernel {
             for (name, offset) in types.offsets() {
                 loader.override_global(name, offset, true);
             }
+            loader.override_global("SKB_TCP_SEGMENTS", &types.skb_tcp_segments, true);
+            let says_error = &types.retransmit_says_error;
+            loader.override_global("RETRANSMIT_SAYS_ERROR", says_error, true);
         }
         let mut programs = loader.load(OBJECT).context("load the eBPF object")?;
         drop(loader);
@@ -139,6 +142,7 @@ impl Kernel {
         for port in &settings.tftp_ports {
             maps.count_udp_drops(*port)?;
         }
+        maps.count_retransmits()?;
         // Diagnostics are a convenience: without them everything works.
         let logger = EbpfLogger::init(&mut programs)
             .inspect_err(|error| tracing::debug!(%error, "no kernel-side diagnostics"))
@@ -230,6 +234,12 @@ impl Kernel {
     /// Datagrams that found no room at a TFTP port, by port, while the hook is attached.
     pub fn udp_drops(&self) -> impl Iterator<Item = (u16, u64)> {
         self.maps.udp_drops()
+    }
+
+    /// Segments that servers at watched ports sent again, by port, while the hook is attached; those
+    /// of port 0 are of all ports beyond [`RETRANSMIT_PORTS`](observer_common::limits).
+    pub fn retransmits(&self) -> impl Iterator<Item = (u16, u64)> {
+        self.maps.retransmits()
     }
 
     /// How many connections began with this protocol (one of `PROTOCOL_*`), over all CPUs.

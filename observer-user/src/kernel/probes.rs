@@ -26,16 +26,19 @@ pub enum Hook {
     Destroy,
     /// udp_fail_queue_rcv_skb.
     UdpDrop,
+    /// tcp_retransmit_skb.
+    Retransmit,
 }
 
 impl Hook {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Ingress,
         Self::Egress,
         Self::Recv,
         Self::Destroy,
         Self::UdpDrop,
+        Self::Retransmit,
     ];
 
     /// The name.
@@ -46,6 +49,7 @@ impl Hook {
             Self::Recv => "recv",
             Self::Destroy => "destroy",
             Self::UdpDrop => "udp_drop",
+            Self::Retransmit => "retransmit",
         }
     }
 
@@ -56,6 +60,7 @@ impl Hook {
             Self::Recv => "the wait for the server process is not observed",
             Self::Destroy => "ends of connections are seen by their packets only",
             Self::UdpDrop => "datagrams that TFTP servers have no room for are not counted",
+            Self::Retransmit => "segments that servers send again are not counted",
         }
     }
 }
@@ -191,7 +196,7 @@ struct Tracepoint {
     classic: Option<&'static str>,
 }
 
-const TRACEPOINTS: [Tracepoint; 3] = [
+const TRACEPOINTS: [Tracepoint; 4] = [
     Tracepoint {
         hook: Hook::Recv,
         name: "tcp_rcv_space_adjust",
@@ -208,6 +213,12 @@ const TRACEPOINTS: [Tracepoint; 3] = [
         hook: Hook::UdpDrop,
         name: "udp_fail_queue_rcv_skb",
         btf: "udp_drop_btf",
+        classic: None,
+    },
+    Tracepoint {
+        hook: Hook::Retransmit,
+        name: "tcp_retransmit_skb",
+        btf: "retransmit_btf",
         classic: None,
     },
 ];

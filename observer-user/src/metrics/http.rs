@@ -11,13 +11,16 @@ use super::{
     catalog::{Catalog, Declaration},
     concurrency::{Concurrency, ConcurrencyFamilies},
     family::Family,
-    seconds, whole,
+    seconds,
+    stalled::{Stalled, StalledFamily},
+    whole,
 };
 use crate::model::{
     fact::{Asked, Fact, Outcome, Phases, Side},
     http::{Method, Status},
     in_flight::InFlight,
     limiter::{Limited, Limiter},
+    stall::WaitsFor,
     track::Live,
 };
 
@@ -72,6 +75,7 @@ pub struct HttpMetrics {
 struct EndpointMetrics {
     name: Arc<str>,
     concurrency: Concurrency,
+    stalled: Stalled,
     streams: Gauge,
     duration: Histogram,
     phases: PhaseMetrics,
@@ -93,6 +97,7 @@ struct PhaseMetrics {
 /// The families by which handles are made.
 struct Families {
     concurrency: ConcurrencyFamilies,
+    stalled: StalledFamily,
     streams: Family<Gauge, 1>,
     duration: Family<Histogram, 1>,
     phases: Family<Histogram, 2>,
@@ -141,8 +146,17 @@ impl Families {
                 ),
             ],
         );
+        let stalled = StalledFamily::declare(
+            catalog,
+            endpoints,
+            &WaitsFor::HTTP,
+            "Requests in flight that were answered in part and of which nothing was acknowledged \
+             for 5 s (--stalled-after): the server sends no more, or the client's window is closed, \
+             or what was sent is not acknowledged; streams are never among them",
+        );
         Self {
             concurrency,
+            stalled,
             streams: catalog.gauge(by_endpoint(
                 "streams_in_flight",
                 "Server-sent events and upgraded connections; they leave the requests in flight at \
@@ -205,6 +219,7 @@ impl Families {
         EndpointMetrics {
             name: Arc::clone(name),
             concurrency: self.concurrency.of(name),
+            stalled: self.stalled.of(name),
             streams: self.streams.with([endpoint()]),
             duration: self.duration.with([endpoint()]),
             phases: PhaseMetrics {
@@ -352,6 +367,7 @@ impl HttpMetrics {
     pub fn set_live(&self, live: &Live) {
         for (index, metrics) in self.endpoints.iter().enumerate() {
             metrics.concurrency.set_live(live, index);
+            metrics.stalled.set_live(live, index);
             let streams = live.streams.get(index).copied();
             metrics.streams.set(whole(streams.unwrap_or(0)));
         }

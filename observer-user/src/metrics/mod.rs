@@ -10,9 +10,11 @@ mod exposition;
 mod family;
 mod http;
 mod observer;
+mod ports;
 mod process;
 mod reference;
 mod sockets;
+mod stalled;
 mod tally;
 mod text;
 mod tftp;
@@ -27,6 +29,7 @@ pub use self::{
     exposition::{Exposition, Format},
     http::HttpMetrics,
     observer::ObserverMetrics,
+    ports::PortMetrics,
     process::ProcessMetrics,
     reference::reference,
     sockets::SocketMetrics,
@@ -43,6 +46,8 @@ pub struct Metrics {
     pub tftp: TftpMetrics,
     /// Sockets.
     pub sockets: SocketMetrics,
+    /// TCP ports.
+    pub ports: PortMetrics,
     /// The observer itself.
     pub observer: ObserverMetrics,
     /// Its process.
@@ -61,6 +66,7 @@ impl Metrics {
         let http = HttpMetrics::declare(&mut catalog, endpoints);
         let tftp = TftpMetrics::declare(&mut catalog, endpoints);
         let sockets = SocketMetrics::declare(&mut catalog);
+        let ports = PortMetrics::declare(&mut catalog);
         let observer = ObserverMetrics::declare(&mut catalog);
         let process = ProcessMetrics::declare(&mut catalog);
         let mut alone = |name, help| {
@@ -82,6 +88,7 @@ impl Metrics {
             http,
             tftp,
             sockets,
+            ports,
             observer,
             process,
             registry,
@@ -133,8 +140,8 @@ impl Metrics {
         match fact {
             Fact::Lost(loss) | Fact::Dropped { loss, .. } => self.observer.lost(*loss, 1),
             Fact::Unread(unread) => self.observer.unread(*unread),
-            Fact::Begun { .. }
-            | Fact::Answered { .. }
+            Fact::Begun { asked, .. } => self.ports.name(asked.tuple.server_port),
+            Fact::Answered { .. }
             | Fact::Limited { .. }
             | Fact::Moved { .. }
             | Fact::Ended { .. }

@@ -19,6 +19,7 @@ use crate::{
         protocol::Protocol,
         queues::Queues,
         sockets::{Listener, Sample, UdpSocket},
+        stall::WaitsFor,
         table::Table,
         tftp,
         track::Live,
@@ -54,7 +55,10 @@ fn ended(class: Class, code: u16) -> Fact {
 
 fn asked(class: Class) -> Asked {
     Asked {
-        tuple: Tuple::default(),
+        tuple: Tuple {
+            server_port: 80,
+            ..Tuple::default()
+        },
         method: Method::Get,
         class,
         begun_ns: 0,
@@ -246,6 +250,11 @@ fn hostile_traffic_keeps_to_the_limit() {
             .udp_drops(u16::try_from(port).expect("few"), 1);
     }
     metrics.sockets.set_queues(&every_port());
+    // As many ports as a host has.
+    let ports = (1..=u16::MAX).map(|port| (port, 1)).collect();
+    metrics.ports.set_connections(&ports);
+    (1..=u16::MAX).for_each(|port| metrics.ports.name(port));
+    metrics.ports.set_connections(&ports);
     let exposition = metrics.encode().expect("encoded");
     let text = exposition.text(Format::OpenMetrics);
     let series = samples(text).count();
@@ -423,6 +432,9 @@ fn one_of_each(metrics: &mut Metrics, class: Class) {
     live.waiting[0] = 1;
     live.streams[0] = 1;
     live.heads_incomplete = 3;
+    for (count, waits_for) in (1..).zip(WaitsFor::ALL) {
+        live.stalled[waits_for as usize][0] = count;
+    }
     in_flight.advance(&live, 1_000_000_000);
     metrics.http.set_live(&live);
     metrics.http.set_in_flight(&in_flight);
@@ -433,6 +445,9 @@ fn one_of_each(metrics: &mut Metrics, class: Class) {
     let mut queues = Queues::new(&[80], &[69], true);
     queues.on_sample(&sample(&queues, 5));
     metrics.sockets.set_queues(&queues);
+    metrics.ports.retransmits(80, 6);
+    metrics.ports.retransmits(8080, 7);
+    metrics.ports.set_connections(&[(80, 8), (8080, 9)].into());
     metrics.observer.errors(Failure::Accept, 1);
     metrics.observer.connections(Protocol::Tls, 4);
     metrics.observer.ring_full(Kind::Response, 1);

@@ -9,9 +9,11 @@ use super::{
     concurrency::{Concurrency, ConcurrencyFamilies},
     family::Family,
     seconds,
+    stalled::{Stalled, StalledFamily},
 };
 use crate::model::{
     in_flight::InFlight,
+    stall::WaitsFor,
     tftp::{
         Fact, Operation, Outcome,
         fact::{Asked, Sender},
@@ -47,6 +49,7 @@ pub struct TftpMetrics {
 
 struct EndpointMetrics {
     concurrency: Concurrency,
+    stalled: Stalled,
     requests: HashMap<(Operation, Outcome), Counter>,
     duration: Histogram,
     first_answer: Histogram,
@@ -58,6 +61,7 @@ struct EndpointMetrics {
 /// The families by which handles are made.
 struct Families {
     concurrency: ConcurrencyFamilies,
+    stalled: StalledFamily,
     requests: Family<Counter, 3>,
     duration: Family<Histogram, 1>,
     first_answer: Family<Histogram, 1>,
@@ -99,8 +103,17 @@ impl Families {
                 ),
             ],
         );
+        let stalled = StalledFamily::declare(
+            catalog,
+            endpoints,
+            &WaitsFor::TFTP,
+            "Transfers in flight that were answered and of which no block was acknowledged for 5 s \
+             (--stalled-after): the server does not send the next one, or the client, or the path, \
+             does not answer the last",
+        );
         Self {
             concurrency,
+            stalled,
             requests: catalog.counter(Declaration {
                 name: "requests",
                 help: "Requests that ended, by what became of them; a repeated one is one request",
@@ -151,6 +164,7 @@ impl Families {
         };
         EndpointMetrics {
             concurrency: self.concurrency.of(endpoint),
+            stalled: self.stalled.of(endpoint),
             requests: kinds.map(request).collect(),
             duration: self.duration.with(only()),
             first_answer: self.first_answer.with(only()),
@@ -265,6 +279,7 @@ impl TftpMetrics {
     pub fn set_live(&self, live: &Live) {
         for (index, endpoint) in self.endpoints.iter().enumerate() {
             endpoint.concurrency.set_live(live, index);
+            endpoint.stalled.set_live(live, index);
         }
     }
 

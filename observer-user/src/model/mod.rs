@@ -14,6 +14,7 @@ pub mod ports;
 pub mod protocol;
 pub mod queues;
 pub mod sockets;
+pub mod stall;
 pub mod table;
 pub mod tftp;
 pub mod track;

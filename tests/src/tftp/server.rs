@@ -13,7 +13,11 @@ use anyhow::{Context as _, Result, bail, ensure};
 use rustix::process::{Signal, kill_process_group};
 use tempfile::TempDir;
 
-use crate::{netns::Netns, process::Process, server::folder};
+use crate::{
+    netns::Netns,
+    process::Process,
+    server::{self, folder},
+};
 
 /// Where dnsmasq reads requests, always.
 pub const PORT: u16 = 69;
@@ -73,6 +77,11 @@ impl Server {
     /// Sends its first process a signal.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         self.process.signal(signal)
+    }
+
+    /// Holds all its processes, or lets them go on.
+    pub fn hold(&self, is_held: bool) -> Result<()> {
+        server::hold(&self.process, is_held)
     }
 
     /// The folder it serves.

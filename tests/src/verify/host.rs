@@ -281,6 +281,7 @@ impl Host {
                 seq: sent,
                 ack: connection.next_seq,
                 flags: wire::flags::ACK,
+                window: u16::MAX,
                 payload: &vec![0; len as usize],
             };
             missing.pass(&mut self.kernel, &connection.socket(ends.1));

@@ -7,4 +7,5 @@ mod drops;
 mod observed;
 mod scenarios;
 mod scripts;
+mod stalls;
 mod truth;

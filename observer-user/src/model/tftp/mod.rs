@@ -25,6 +25,7 @@ use super::{
     classify::{Access, Class, Classifier, Proto, Subject},
     event::Kind,
     loss::Loss,
+    stall::STALLED_AFTER_NS,
     track::Live,
 };
 
@@ -123,6 +124,7 @@ impl Outcome {
 pub struct Transfers {
     classifier: Arc<Classifier>,
     transfers: HashMap<Peer, Transfer>,
+    stalled_after_ns: u64,
 }
 
 impl Transfers {
@@ -131,7 +133,14 @@ impl Transfers {
         Self {
             classifier,
             transfers: HashMap::new(),
+            stalled_after_ns: STALLED_AFTER_NS,
         }
+    }
+
+    /// Says of transfers that they stand still once nothing moved for so long.
+    pub fn stalled_after(mut self, ns: u64) -> Self {
+        self.stalled_after_ns = ns;
+        self
     }
 
     /// Takes a kernel event.
@@ -204,6 +213,9 @@ impl Transfers {
             let asked = transfer.asked();
             let endpoint = asked.class.endpoint.index();
             live.begin(endpoint, asked.begun_ns, transfer.is_waiting());
+            if let Some(waits_for) = transfer.stalled(self.stalled_after_ns) {
+                live.stall(endpoint, waits_for);
+            }
         }
         live
     }
@@ -261,6 +273,8 @@ impl Transfers {
     }
 }
 
+#[cfg(test)]
+mod stalls;
 #[cfg(test)]
 #[expect(
     clippy::wildcard_enum_match_arm,

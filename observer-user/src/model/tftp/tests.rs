@@ -18,16 +18,16 @@ const SECOND: u64 = 1_000_000_000;
 static DRAGONFLY: LazyLock<Arc<Classifier>> = LazyLock::new(|| Classifier::dragonfly().into());
 
 /// A server's host, and what is found out there.
-struct Host {
+pub(super) struct Host {
     kernel: Kernel,
-    transfers: Transfers,
+    pub(super) transfers: Transfers,
     peer: Peer,
     now_ns: u64,
     facts: Vec<Fact>,
 }
 
 impl Host {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             kernel: Kernel::new(&[], &[69]),
             transfers: Transfers::new(Arc::clone(&DRAGONFLY)),
@@ -57,19 +57,19 @@ impl Host {
         }
     }
 
-    fn asks(&mut self, payload: &[u8]) {
+    pub(super) fn asks(&mut self, payload: &[u8]) {
         self.take(Hook::Ingress, 69, payload);
     }
 
-    fn says(&mut self, payload: &[u8]) {
+    pub(super) fn says(&mut self, payload: &[u8]) {
         self.take(Hook::Ingress, TID, payload);
     }
 
-    fn answers(&mut self, payload: &[u8]) {
+    pub(super) fn answers(&mut self, payload: &[u8]) {
         self.take(Hook::Egress, TID, payload);
     }
 
-    fn look(&mut self) {
+    pub(super) fn look(&mut self) {
         for peer in self.transfers.due(self.now_ns) {
             let entry = self.kernel.transfer(&peer).expect("an entry");
             self.transfers
@@ -77,12 +77,12 @@ impl Host {
         }
     }
 
-    fn wait(&mut self, seconds: u64) {
+    pub(super) fn wait(&mut self, seconds: u64) {
         self.now_ns += seconds * SECOND;
         self.look();
     }
 
-    fn outcomes(&self) -> Vec<Outcome> {
+    pub(super) fn outcomes(&self) -> Vec<Outcome> {
         let ended = |fact: &Fact| match fact {
             Fact::Ended { outcome, .. } => Some(*outcome),
             _ => None,
@@ -108,23 +108,23 @@ impl Host {
     }
 }
 
-fn request(opcode: u16, name: &str, options: &str) -> Vec<u8> {
+pub(super) fn request(opcode: u16, name: &str, options: &str) -> Vec<u8> {
     let options = options.replace(['=', ' '], "\0");
     let end = if options.is_empty() { "" } else { "\0" };
     let text = format!("{name}\0octet\0{options}{end}");
     [&opcode.to_be_bytes(), text.as_bytes()].concat()
 }
 
-fn oack(options: &str) -> Vec<u8> {
+pub(super) fn oack(options: &str) -> Vec<u8> {
     let text = options.replace(['=', ' '], "\0") + "\0";
     [&OACK.to_be_bytes(), text.as_bytes()].concat()
 }
 
-fn data(block: u16, len: usize) -> Vec<u8> {
+pub(super) fn data(block: u16, len: usize) -> Vec<u8> {
     [&DATA.to_be_bytes(), &block.to_be_bytes(), &*vec![7; len]].concat()
 }
 
-fn ack(block: u16) -> Vec<u8> {
+pub(super) fn ack(block: u16) -> Vec<u8> {
     [ACK.to_be_bytes(), block.to_be_bytes()].concat()
 }
 

@@ -1,14 +1,19 @@
 //! One transfer, from its request to its outcome.
 
 use observer_common::limits::TRANSFER_OVER_NS;
-use observer_common::tftp::{SIDE_ERROR, SIDE_OACK, Side, Transfer as Wire, UNANSWERED_NS, blocks};
+use observer_common::tftp::{
+    SIDE_ACKED, SIDE_ERROR, SIDE_OACK, Side, Transfer as Wire, UNANSWERED_NS, blocks,
+};
 
 use super::{
     Fact, Operation, Outcome,
     fact::{Asked, Sender},
     packet::{self, Options},
 };
-use crate::model::loss::Loss;
+use crate::model::{
+    loss::Loss,
+    stall::{Standstill, WaitsFor},
+};
 
 /// A transfer of which nothing is heard is over after this at the earliest, and after
 /// [`SILENT_MAX_NS`] at the latest.
@@ -52,6 +57,8 @@ pub(super) struct Transfer {
     block_size: Option<u16>,
     state: State,
     told: Told,
+    /// By the highest block that is acknowledged, once somebody answered.
+    standstill: Option<Standstill<u64>>,
 }
 
 impl Transfer {
@@ -63,6 +70,7 @@ impl Transfer {
             block_size: None,
             state: State::Waiting,
             told: Told::default(),
+            standstill: None,
         }
     }
 
@@ -76,6 +84,13 @@ impl Transfer {
 
     pub(super) fn is_waiting(&self) -> bool {
         self.state == State::Waiting
+    }
+
+    /// Whom it waits for, or waited for at its end, if it was answered and for so many nanoseconds no
+    /// block was acknowledged.
+    pub(super) fn stalled(&self, after_ns: u64) -> Option<WaitsFor> {
+        let standstill = self.standstill.as_ref();
+        standstill.and_then(|standstill| standstill.lasting(after_ns))
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -117,6 +132,27 @@ impl Transfer {
         self.tell(wire, facts);
         if !self.is_over() {
             self.judge(wire, now_ns, facts);
+        }
+        if self.state == State::Answered {
+            let (_, receiver) = self.ends(wire);
+            let (place, waits_for) = (blocks(receiver.blocks), self.waits_for(wire));
+            let seen = Standstill::see(self.standstill, place, waits_for, now_ns);
+            self.standstill = Some(seen);
+        }
+    }
+
+    /// Who has to speak: the client, when it has not answered what the server sent.
+    fn waits_for(&self, wire: &Wire) -> WaitsFor {
+        let (client, server) = (&wire.client.side, &wire.server.side);
+        let (sender, receiver) = self.ends(wire);
+        let is_sent = blocks(sender.blocks) > blocks(receiver.blocks);
+        let has_options = server.flags & SIDE_OACK != 0;
+        match self.asked.operation {
+            Operation::Read if is_sent => WaitsFor::Client,
+            // Before the first block options are acknowledged (RFC 2347).
+            Operation::Read if has_options && client.flags & SIDE_ACKED == 0 => WaitsFor::Client,
+            Operation::Write if !is_sent => WaitsFor::Client,
+            Operation::Read | Operation::Write => WaitsFor::Server,
         }
     }
 

@@ -28,6 +28,7 @@ pub(super) struct Connection {
     /// Oldest first.
     exchanges: VecDeque<Exchange>,
     last_ns: u64,
+    port: u16,
     /// An answer said that the connection ends behind it.
     closes: bool,
     /// Its requests do not wait for their answers and cannot be told apart: not followed any
@@ -43,6 +44,7 @@ impl Default for Connection {
             // Most have one at a time, and a queue that grows begins with four.
             exchanges: VecDeque::with_capacity(1),
             last_ns: 0,
+            port: 0,
             closes: false,
             opaque: false,
             ahead: Vec::new(),
@@ -53,6 +55,11 @@ impl Default for Connection {
 impl Connection {
     pub(super) fn last_ns(&self) -> u64 {
         self.last_ns
+    }
+
+    /// The server's port.
+    pub(super) fn port(&self) -> u16 {
+        self.port
     }
 
     pub(super) fn exchanges(&self) -> impl Iterator<Item = &Exchange> {
@@ -154,6 +161,7 @@ impl Connection {
     ) {
         self.last_ns = event.header.at_ns;
         let conn = &event.header.conn;
+        self.port = conn.tuple.server_port;
         let Some(at) = self.find(conn.request.turn) else {
             return;
         };
@@ -171,6 +179,7 @@ impl Connection {
 
     /// Bytes of the next turn's request came before its first ones.
     pub(super) fn on_request_ahead(&mut self, event: &Event<'_>) {
+        self.port = event.header.conn.tuple.server_port;
         let kept: usize = self.ahead.iter().map(|(_, data)| data.len()).sum();
         if kept + event.data.len() <= HEAD_MAX as usize {
             self.ahead.push((event.header.offset, event.data.to_vec()));

@@ -13,6 +13,7 @@ use crate::model::{
     http::{Framing, Read, RequestHead, ResponseHead, Status, read_request, read_response},
     limiter::{Reading, Sampled},
     loss::Loss,
+    stall::{Standstill, WaitsFor},
     unread::Unread,
 };
 
@@ -31,6 +32,8 @@ pub(super) struct Exchange {
     sampled: Sampled,
     /// When the last byte of its answer was sent, so far.
     sent_ns: u64,
+    /// By the client's highest acknowledgement, while the answer is being sent.
+    standstill: Option<Standstill<u32>>,
     state: State,
 }
 
@@ -126,6 +129,7 @@ impl Exchange {
             moved: Moved::default(),
             sampled: Sampled::default(),
             sent_ns: 0,
+            standstill: None,
             state: State::UnderWay,
         }
     }
@@ -177,6 +181,14 @@ impl Exchange {
     /// True if no process has taken it up.
     pub(super) fn is_waiting(&self) -> bool {
         self.is_in_flight() && self.stamps.picked.is_none() && self.stamps.answered.is_none()
+    }
+
+    /// Whom it waits for, if it is in flight, its answer has begun, and for so many nanoseconds
+    /// nothing of it was acknowledged.
+    pub(super) fn stalled(&self, after_ns: u64) -> Option<WaitsFor> {
+        let is_sent = self.is_in_flight() && self.is_answered();
+        let standstill = self.standstill.filter(|_| is_sent);
+        standstill.and_then(|standstill| standstill.lasting(after_ns))
     }
 
     /// True if the connection was to end behind its answer.
@@ -383,6 +395,11 @@ impl Exchange {
             self.end(conn, now_ns, Outcome::Complete, facts);
         }
         self.tell_moved(conn, facts);
+        if self.is_answered() {
+            let (place, waits_for) = (conn.ack.seq, waits_for(conn));
+            let seen = Standstill::see(self.standstill, place, waits_for, now_ns);
+            self.standstill = Some(seen);
+        }
     }
 
     /// Takes its connection's clocks of while its answer is being sent.
@@ -730,6 +747,18 @@ fn ends_its_chunks(conn: &Conn, head: u64) -> bool {
 
 fn is_followed(conn: &Conn) -> bool {
     conn.response.flags & FLAG_FOLLOWED != 0
+}
+
+/// Who has to do something for the answer to go on. A client that closed its window may have
+/// acknowledged all that was sent, or not.
+fn waits_for(conn: &Conn) -> WaitsFor {
+    if conn.ack.window == 0 {
+        WaitsFor::ClientWindow
+    } else if conn.has_unacknowledged() {
+        WaitsFor::Path
+    } else {
+        WaitsFor::Server
+    }
 }
 
 /// Who closed or reset first.

@@ -25,6 +25,7 @@ use super::{
     fact::Fact,
     limiter::{Clocks, Reading},
     loss::Loss,
+    stall::{STALLED_AFTER_NS, WaitsFor},
 };
 
 /// By what a connection is known.
@@ -57,6 +58,8 @@ pub struct Live {
     pub waiting: [u64; MAX_ENDPOINTS],
     /// Streams by endpoint.
     pub streams: [u64; MAX_ENDPOINTS],
+    /// Those in flight that stand still, by whom they wait for ([`WaitsFor::ALL`]).
+    pub stalled: [[u64; MAX_ENDPOINTS]; WaitsFor::ALL.len()],
     /// Requests whose first line is incomplete.
     pub heads_incomplete: u64,
 }
@@ -77,7 +80,15 @@ impl Live {
         }
     }
 
-    fn add(&mut self, exchange: &Exchange) {
+    /// One of those that are in flight stands still.
+    pub(super) fn stall(&mut self, endpoint: usize, waits_for: WaitsFor) {
+        let counts = self.stalled.get_mut(waits_for as usize);
+        if let Some(count) = counts.and_then(|counts| counts.get_mut(endpoint)) {
+            *count += 1;
+        }
+    }
+
+    fn add(&mut self, exchange: &Exchange, stalled_after_ns: u64) {
         let Some(endpoint) = exchange.endpoint().map(Endpoint::index) else {
             self.heads_incomplete += u64::from(exchange.is_incomplete());
             return;
@@ -90,6 +101,9 @@ impl Live {
             if let Some(count) = counts.get_mut(endpoint) {
                 *count += u64::from(holds);
             }
+        }
+        if let Some(waits_for) = exchange.stalled(stalled_after_ns) {
+            self.stall(endpoint, waits_for);
         }
         if let (true, Some(since), Some(sum)) = (
             exchange.is_in_flight(),
@@ -111,6 +125,7 @@ pub struct Tracker {
     fresh: Vec<u64>,
     /// The last whose clocks were asked for.
     asked_last: u64,
+    stalled_after_ns: u64,
 }
 
 impl Tracker {
@@ -122,12 +137,19 @@ impl Tracker {
             fresh: Vec::new(),
             asked_last: 0,
             bound: bound(limits::CONNS),
+            stalled_after_ns: STALLED_AFTER_NS,
         }
     }
 
     /// Bounded for a kernel side that keeps so many connections.
     pub fn bounded(mut self, connections: u32) -> Self {
         self.bound = bound(connections);
+        self
+    }
+
+    /// Says of answers that they stand still once nothing moved for so long.
+    pub fn stalled_after(mut self, ns: u64) -> Self {
+        self.stalled_after_ns = ns;
         self
     }
 
@@ -246,9 +268,18 @@ impl Tracker {
     pub fn live(&self) -> Live {
         let mut live = Live::default();
         for exchange in self.connections.values().flat_map(Connection::exchanges) {
-            live.add(exchange);
+            live.add(exchange, self.stalled_after_ns);
         }
         live
+    }
+
+    /// How many connections are known at each port of a server.
+    pub fn ports(&self) -> HashMap<u16, u64> {
+        let mut ports = HashMap::new();
+        for connection in self.connections.values() {
+            *ports.entry(connection.port()).or_default() += 1;
+        }
+        ports
     }
 
     /// How many connections are known.
@@ -333,6 +364,8 @@ fn bound(connections: u32) -> usize {
 
 #[cfg(test)]
 mod overload;
+#[cfg(test)]
+mod stalls;
 #[cfg(test)]
 #[expect(
     clippy::wildcard_enum_match_arm,

@@ -19,6 +19,9 @@ use crate::model::{
     unread::Unread,
 };
 
+/// A client's window that closes nothing.
+const OPEN: u32 = 500;
+
 /// One connection as the kernel would keep and tell it.
 pub(super) struct Wire {
     /// Events are lost while it is set: the ring is full.
@@ -42,6 +45,7 @@ impl Wire {
             LazyLock::new(|| Arc::new(Classifier::dragonfly()));
         let mut conn = Conn::default();
         conn.tuple.client_port = 40_000;
+        conn.ack.window = OPEN;
         conn.protocol = PROTOCOL_HTTP;
         Self {
             full: false,
@@ -208,9 +212,16 @@ impl Wire {
         self
     }
 
+    /// The client says whether it takes more; nothing else changes.
+    pub(super) fn window(&mut self, is_open: bool) -> &mut Self {
+        self.conn.ack.window = if is_open { OPEN } else { 0 };
+        self
+    }
+
     /// Another connection takes its place.
     pub(super) fn reopen(&mut self) {
         self.conn = Conn::default();
+        self.conn.ack.window = OPEN;
         self.cookie += 1;
         self.last.clear();
     }

@@ -7,11 +7,16 @@ use crate::{
     wire::{Segment, flags},
 };
 
+/// A window that closes nothing.
+const OPEN: u16 = 500;
+
 /// Both ends, as far as the programs can tell.
 #[derive(Clone, Copy, Debug)]
 pub struct Connection {
     /// The host's socket.
     pub socket: Socket,
+    /// How much more the client takes, as it says, not scaled.
+    pub window: u16,
     client: SocketAddr,
     /// The next byte of the server's.
     answered: u32,
@@ -29,6 +34,7 @@ impl Connection {
                 next_seq: 1_000,
                 bytes_received: 0,
             },
+            window: OPEN,
             client: ([10, 0, 0, 2], 1_024 + number).into(),
             answered: 5_000,
         }
@@ -64,6 +70,10 @@ impl Connection {
             seq,
             ack,
             flags: flags::ACK,
+            window: match hook {
+                Hook::Ingress => self.window,
+                Hook::Egress => OPEN,
+            },
             payload,
         };
         segment.pass(kernel, &self.socket);

@@ -14,7 +14,7 @@ use observer_common::{
     tftp::{Peer, Transfer},
 };
 
-use crate::{close, packets, pickup, traced::TracedSock};
+use crate::{close, packets, pickup, retransmits, traced::TracedSock};
 
 /// The programs' maps and settings, by the names that the loader finds them by.
 mod symbols {
@@ -29,6 +29,7 @@ mod symbols {
         pub(super) safe static PENDING: HashMap<Tuple, Conn>;
         pub(super) safe static PIPES: HashMap<u64, observer_common::pipe::Pipe>;
         pub(super) safe static TRANSFERS: HashMap<Peer, Transfer>;
+        pub(super) safe static RETRANSMITS: HashMap<u16, u64>;
         pub(super) safe static EVENTS: RingBuf;
         pub(super) safe static TRANSFER_EVENTS: RingBuf;
         pub(super) safe static RING_BYTES: Global<u32>;
@@ -165,6 +166,8 @@ impl Kernel {
                 unsafe { *flags |= port::TFTP };
             }
         }
+        // As user space does; of a new table there is none.
+        let _ = symbols::RETRANSMITS.insert(port::OTHERS, 0, 0);
         Self {
             not_send: PhantomData,
         }
@@ -202,6 +205,28 @@ impl Kernel {
         };
         let _ = close::on_destroy(&traced, &traced);
         settle();
+    }
+
+    /// TCP sends so many segments again, from this port.
+    pub fn on_retransmit(&mut self, port: u16, segments: u64) {
+        let tuple = Tuple {
+            server_port: port,
+            ..Tuple::default()
+        };
+        let traced = Traced {
+            tuple,
+            cookie: 0,
+            pid: 0,
+        };
+        retransmits::on_retransmit(&traced, segments);
+    }
+
+    /// How many segments were sent again, from this port; `None` if it has no counter.
+    pub fn retransmits(&self, port: u16) -> Option<u64> {
+        // SAFETY: a live element, and no program runs.
+        symbols::RETRANSMITS
+            .get_ptr_mut(port)
+            .map(|count| unsafe { *count })
     }
 
     /// Takes the ring's records.

@@ -45,6 +45,7 @@ sources! {
     pipeline "../../../../observer-ebpf/src/pipeline/mod.rs"
     request "../../../../observer-ebpf/src/request.rs"
     response "../../../../observer-ebpf/src/response.rs"
+    retransmits "../../../../observer-ebpf/src/retransmits.rs"
     settings "../../../../observer-ebpf/src/settings.rs"
     sock "../../../../observer-ebpf/src/sock.rs"
     tftp "../../../../observer-ebpf/src/tftp.rs"

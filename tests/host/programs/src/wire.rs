@@ -81,6 +81,8 @@ pub struct Segment<'a> {
     pub ack: u32,
     /// Of [`flags`].
     pub flags: u8,
+    /// How much more the sender takes, not scaled.
+    pub window: u16,
     /// The payload.
     pub payload: &'a [u8],
 }
@@ -100,8 +102,9 @@ impl Segment<'_> {
         for number in [self.seq, self.ack] {
             bytes.extend(number.to_be_bytes());
         }
-        // Five words of header, and no window, checksum, urgent pointer.
-        bytes.extend([0x50, self.flags, 0, 0, 0, 0, 0, 0]);
+        let [high, low] = self.window.to_be_bytes();
+        // Five words of header, and no checksum, urgent pointer.
+        bytes.extend([0x50, self.flags, high, low, 0, 0, 0, 0]);
         bytes.extend(self.payload);
         let packet = Packet {
             bytes: &bytes,
