@@ -2,11 +2,11 @@
 //! transfer phases.
 
 use std::{
-    io::{ErrorKind, Read as _, Write as _},
-    net::{IpAddr, SocketAddr, TcpListener, TcpStream},
+    io::Read as _,
+    net::{IpAddr, SocketAddr, TcpStream},
     process::Command,
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use tests::{
@@ -17,6 +17,7 @@ use tests::{
     process::run,
     require_root,
     scrape::Scrape,
+    server::folder,
 };
 
 const PATH: &str = "/images/a.img";
@@ -103,11 +104,11 @@ fn a_client_that_reads_slowly() {
     let stage = Stage::new(PORT);
     let nginx = Nginx::start(&stage.server, PORT, &[(PATH, 64 << 20)]).expect("nginx");
     stage.check("client_window", |mut stream| {
-        let (begun, mut room) = (Instant::now(), vec![0; 64 << 10]);
-        while begun.elapsed() < TAKES {
+        let mut room = vec![0; 1 << 20];
+        for _ in 0..TAKES.as_secs() {
+            // A disk that is busy with something else.
+            thread::sleep(Duration::from_secs(1));
             stream.read_exact(&mut room).expect("some of it");
-            // A disk that takes so much a second.
-            thread::sleep(Duration::from_millis(20));
         }
         read_all(stream);
     });
@@ -131,29 +132,8 @@ fn a_link_that_is_full() {
 fn a_server_that_writes_slowly() {
     const PORT: u16 = 18_202;
     let stage = Stage::new(PORT);
-    let listen = || TcpListener::bind(("0.0.0.0", PORT)).expect("listen");
-    let listener = stage.server.inside(listen).expect("inside");
-    let server = thread::spawn(move || {
-        let (mut stream, _) = listener.accept().expect("accept");
-        let mut head = [0; 512];
-        let read = stream.read(&mut head).expect("a request");
-        assert!(head[..read].ends_with(b"\r\n\r\n"));
-        let pieces = 40;
-        write!(
-            stream,
-            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n",
-            pieces * 1_000
-        )
-        .expect("head");
-        for _ in 0..pieces {
-            // An image that is made while it is sent.
-            thread::sleep(TAKES / pieces);
-            match stream.write_all(&[0; 1_000]) {
-                Err(error) if error.kind() == ErrorKind::BrokenPipe => break,
-                result => result.expect("a piece"),
-            }
-        }
-    });
+    let folder = folder(&[(PATH, 256 << 10)]).expect("folder");
+    let nginx = Nginx::start_with(&stage.server, PORT, folder, "limit_rate 64k;").expect("nginx");
     stage.check("server", read_all);
-    server.join().expect("server");
+    nginx.stop().expect("log");
 }
