@@ -5,6 +5,7 @@ mod netns;
 mod process;
 mod sampler;
 mod sock_diag;
+mod wire;
 
 pub use self::{
     listeners::{Named, Owner, listening_ports, owners},
