@@ -1,5 +1,6 @@
 //! What the host says of its sockets, and of this process.
 
+mod link;
 mod listeners;
 mod netns;
 mod process;
@@ -8,6 +9,7 @@ mod sock_diag;
 mod wire;
 
 pub use self::{
+    link::Links,
     listeners::{Named, Owner, listening_ports, owners},
     process::Process,
     sampler::Sampler,
