@@ -20,19 +20,22 @@ pub enum Failure {
     UdpQueues,
     /// Reading how connections send.
     TcpInfo,
+    /// Reading the interfaces that carry boot traffic.
+    Links,
     /// Searching for the network namespaces of servers.
     Namespaces,
 }
 
 impl Failure {
     /// All of them, in order.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Accept,
         Self::Encode,
         Self::Process,
         Self::ListenQueues,
         Self::UdpQueues,
         Self::TcpInfo,
+        Self::Links,
         Self::Namespaces,
     ];
 
@@ -45,6 +48,7 @@ impl Failure {
             Self::ListenQueues => "listen_queues",
             Self::UdpQueues => "udp_queues",
             Self::TcpInfo => "tcp_info",
+            Self::Links => "links",
             Self::Namespaces => "namespaces",
         }
     }

@@ -324,6 +324,7 @@ impl Observer {
             metrics.ports.retransmits(port, total);
         }
         metrics.ports.set_connections(&self.tracker.ports());
+        metrics.links.set(&self.servers.links);
         for (failure, total) in self.errors.totals() {
             metrics.observer.errors(failure, total);
         }
@@ -388,9 +389,11 @@ impl Observer {
         for fact in &self.tally.facts {
             self.in_flight.on_fact(fact, now);
             self.servers.queues.on_fact(fact);
+            self.servers.links.on_fact(fact);
         }
         for fact in &self.tally.transfers {
             self.transfers_in_flight.on_transfer(fact);
+            self.servers.links.on_transfer(fact);
         }
         metrics.record(&mut self.tally);
         if self.in_flight.is_full() {

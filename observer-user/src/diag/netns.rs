@@ -4,32 +4,29 @@
 //! namespace of threads, or of descriptors that were passed on) is not found.
 
 mod pace;
+mod place;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::File,
     io,
-    os::fd::AsFd as _,
-    thread,
     time::Instant,
 };
 
 use anyhow::{Context as _, Result};
 use observer_common::conn::Tuple;
-use procfs::{
-    net::{TcpState, UdpState},
-    process::Process,
-};
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use procfs::process::Process;
 
-use self::pace::Pace;
-use super::{
-    listeners::{namespace, processes},
-    sock_diag::SockDiag,
+use self::{
+    pace::Pace,
+    place::{Place, serves},
 };
+use super::listeners::{namespace, processes};
 use crate::{
     clock::monotonic_ns,
-    model::sockets::{Listener, Sending, UdpSocket, Wanted},
+    model::{
+        links::{Ends, Interface},
+        sockets::{Listener, Sending, UdpSocket, Wanted},
+    },
 };
 
 /// Namespaces that are asked besides our own: each costs a descriptor and some lists a second.
@@ -37,7 +34,7 @@ const MAX: usize = 16;
 
 /// Our own namespace and those that were found.
 pub(super) struct Namespaces {
-    own: Option<SockDiag>,
+    own: Option<Place>,
     others: BTreeMap<u64, Other>,
     unreachable: usize,
     pace: Pace,
@@ -45,7 +42,7 @@ pub(super) struct Namespaces {
 
 /// One that was found; it lives as long as it is asked.
 struct Other {
-    diag: SockDiag,
+    place: Place,
     /// Something wanted was found there since it was last tidied up.
     used: bool,
 }
@@ -73,11 +70,11 @@ impl Namespaces {
     pub(super) fn listeners(&mut self, ports: &BTreeSet<u16>) -> io::Result<Vec<Listener>> {
         // The kernel filters by one port or by none.
         let only = ports.first().filter(|_| ports.len() == 1);
-        self.each(|diag| {
+        self.each(|place| {
             if ports.is_empty() {
                 return Ok(Vec::new());
             }
-            let mut listeners = diag.listeners(only.copied())?;
+            let mut listeners = place.diag.listeners(only.copied())?;
             listeners.retain(|listener| ports.contains(&listener.port));
             Ok(listeners)
         })
@@ -85,11 +82,12 @@ impl Namespaces {
 
     /// The UDP sockets at these ports, in all of them.
     pub(super) fn udp(&mut self, ports: &BTreeSet<u16>) -> io::Result<Vec<UdpSocket>> {
-        self.each(|diag| {
+        self.each(|place| {
             let mut sockets = Vec::new();
             for port in ports {
-                sockets.extend(diag.udp(*port)?);
+                sockets.extend(place.diag.udp(*port)?);
             }
+            place.has_udp = !sockets.is_empty();
             Ok(sockets)
         })
     }
@@ -98,10 +96,10 @@ impl Namespaces {
     /// are over.
     pub(super) fn sending(&mut self, connections: &[(u64, Tuple)]) -> io::Result<Vec<Sending>> {
         let mut left = connections.to_vec();
-        self.each(|diag| {
+        self.each(|place| {
             let (mut found, mut elsewhere) = (Vec::new(), Vec::new());
             for (cookie, ends) in left.drain(..) {
-                match diag.tcp_info(&ends, cookie)? {
+                match place.diag.tcp_info(&ends, cookie)? {
                     Some(state) => found.push((cookie, monotonic_ns(), state)),
                     None => elsewhere.push((cookie, ends)),
                 }
@@ -109,6 +107,20 @@ impl Namespaces {
             left = elsewhere;
             Ok(found)
         })
+    }
+
+    /// The interfaces that these ends lead to, of the namespaces that could be asked, and why
+    /// another could not.
+    pub(super) fn interfaces(&mut self, ends: &Ends) -> (Vec<Interface>, io::Result<()>) {
+        let (mut found, mut result) = (Vec::new(), Ok(()));
+        let others = self.others.values_mut().map(|other| &mut other.place);
+        for place in self.own.iter_mut().chain(others) {
+            match place.interfaces(ends) {
+                Ok(interfaces) => found.extend(interfaces),
+                Err(error) => result = Err(error),
+            }
+        }
+        (found, result)
     }
 
     /// How many have a socket that is wanted, and cannot be entered.
@@ -168,16 +180,15 @@ impl Namespaces {
         if self.others.len() >= MAX {
             return Err(io::Error::other(format!("{MAX} others are asked at most")));
         }
-        let namespace = File::open(format!("/proc/{}/ns/net", process.pid()))?;
-        let diag = enter(namespace)?;
-        self.others.insert(id, Other { diag, used: false });
+        let place = Place::of(process, id)?;
+        self.others.insert(id, Other { place, used: false });
         Ok(())
     }
 
     /// Asks each. What fails is opened anew before it is asked again.
     fn each<T>(
         &mut self,
-        mut ask: impl FnMut(&mut SockDiag) -> io::Result<Vec<T>>,
+        mut ask: impl FnMut(&mut Place) -> io::Result<Vec<T>>,
     ) -> io::Result<Vec<T>> {
         let asked = self.ask_own(&mut ask);
         let mut found = asked.inspect_err(|_| {
@@ -187,7 +198,7 @@ impl Namespaces {
             }
         })?;
         let mut failed = None;
-        self.others.retain(|_, other| match ask(&mut other.diag) {
+        self.others.retain(|_, other| match ask(&mut other.place) {
             Ok(more) => {
                 other.used |= !more.is_empty();
                 found.extend(more);
@@ -209,11 +220,11 @@ impl Namespaces {
 
     fn ask_own<T>(
         &mut self,
-        ask: &mut impl FnMut(&mut SockDiag) -> io::Result<Vec<T>>,
+        ask: &mut impl FnMut(&mut Place) -> io::Result<Vec<T>>,
     ) -> io::Result<Vec<T>> {
         let mut own = match self.own.take() {
             Some(own) => own,
-            None => SockDiag::open()?,
+            None => Place::own()?,
         };
         let found = ask(&mut own)?;
         self.own = Some(own);
@@ -225,34 +236,6 @@ impl Namespaces {
 fn own() -> Result<u64> {
     let myself = Process::myself().context("read of ourselves in /proc")?;
     namespace(&myself).context("read of our own network namespace in /proc")
-}
-
-/// Opens a socket in a namespace, which a thread enters for it: it must not leave its own otherwise.
-fn enter(namespace: File) -> io::Result<SockDiag> {
-    let entered = thread::Builder::new()
-        .name("enter-netns".to_owned())
-        .spawn(move || {
-            move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))?;
-            SockDiag::open()
-        })?;
-    let panicked = |_| Err(io::Error::other("the thread that entered it panicked"));
-    entered.join().unwrap_or_else(panicked)
-}
-
-/// Whether something wanted is in a process's namespace; `None` if that cannot be read.
-fn serves(process: &Process, wanted: &Wanted) -> Option<bool> {
-    // Absent where IPv6 is off.
-    let tcp = process.tcp().ok()?.into_iter();
-    let mut tcp = tcp.chain(process.tcp6().unwrap_or_default());
-    let udp = process.udp().ok()?.into_iter();
-    let mut udp = udp.chain(process.udp6().unwrap_or_default());
-    let listens = tcp.any(|socket| {
-        socket.state == TcpState::Listen && wanted.tcp.contains(&socket.local_address.port())
-    });
-    let receives = udp.any(|socket| {
-        socket.state == UdpState::Close && wanted.udp.contains(&socket.local_address.port())
-    });
-    Some(listens || receives)
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! The thread that reads servers' queues, so that nobody who drains events waits for it.
+//! The thread that reads servers' queues and the links that they share, so that nobody who drains
+//! events waits for it.
 
 use std::{
     io,
@@ -58,6 +59,7 @@ struct Reader {
     listen_queues: Source,
     udp_queues: Source,
     sending: Source,
+    links: Source,
     searches: Source,
     told: Told,
 }
@@ -86,6 +88,7 @@ impl Reader {
                 Failure::TcpInfo,
                 "how connections send cannot be read (that needs the kernel's tcp_diag)",
             ),
+            links: Source::new(Failure::Links, "network interfaces cannot be read"),
             searches: Source::new(
                 Failure::Namespaces,
                 "network namespaces of servers cannot be searched for",
@@ -107,6 +110,8 @@ impl Reader {
         let udp = self.udp_queues.check(udp, errors);
         let sending = namespaces.sending(&wanted.connections);
         let sending = self.sending.check(sending, errors);
+        let (links, read) = namespaces.interfaces(&wanted.ends);
+        self.links.check(read, errors);
         namespaces.tidy_up();
         Sample {
             unreachable: namespaces.unreachable(),
@@ -114,6 +119,7 @@ impl Reader {
             listeners,
             udp,
             sending: sending.unwrap_or_default(),
+            links,
         }
     }
 
@@ -183,70 +189,4 @@ impl Source {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{collections::BTreeSet, net::TcpListener};
-
-    use super::*;
-
-    fn total(errors: &Errors, failure: Failure) -> u64 {
-        let mut totals = errors.totals();
-        totals
-            .find_map(|(known, total)| (known == failure).then_some(total))
-            .expect("each has a total")
-    }
-
-    #[test]
-    fn a_question_has_its_answer() {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("listen");
-        let port = listener.local_addr().expect("bound").port();
-        let errors = Arc::new(Errors::default());
-        let sampler = Sampler::start(Arc::clone(&errors)).expect("a thread");
-        let wanted = Wanted {
-            tcp: BTreeSet::from([port]),
-            ..Wanted::default()
-        };
-        assert!(sampler.take().is_none());
-        assert!(sampler.ask(wanted.clone()));
-        let sample = sampler.samples.recv().expect("a sample");
-        assert_eq!(sample.wanted, wanted);
-        assert_eq!(sample.listeners.expect("read").len(), 1);
-        assert_eq!(sample.udp, Some(Vec::new()));
-        assert_eq!(total(&errors, Failure::ListenQueues), 0);
-    }
-
-    /// Two questions and two answers are all that ever waits.
-    #[test]
-    fn who_asks_never_waits() {
-        let sampler = Sampler::start(Arc::default()).expect("a thread");
-        let asked = (0..1_000)
-            .filter(|_| sampler.ask(Wanted::default()))
-            .count();
-        assert!((1..=1_000).contains(&asked));
-        let mut left = asked;
-        while left > 0 {
-            sampler.samples.recv().expect("one for each");
-            left -= 1;
-        }
-        assert!(sampler.take().is_none());
-    }
-
-    #[test]
-    fn each_failure_counts() {
-        let errors = Errors::default();
-        let mut source = Source::new(Failure::UdpQueues, "queues");
-        let broken = || Err(io::Error::from(io::ErrorKind::TimedOut));
-        for (read, fails, count) in [
-            (Ok(1), false, 0),
-            (broken(), true, 1),
-            (broken(), true, 2),
-            (Ok(2), false, 2),
-        ] {
-            let is_ok = read.is_ok();
-            assert_eq!(source.check(read, &errors).is_some(), is_ok);
-            assert_eq!(
-                (source.fails, total(&errors, Failure::UdpQueues)),
-                (fails, count)
-            );
-        }
-    }
-}
+mod tests;

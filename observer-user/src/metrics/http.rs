@@ -242,8 +242,13 @@ impl Families {
 }
 
 impl HttpMetrics {
-    /// Declares the families and creates what is expected of each endpoint.
-    pub(super) fn declare(catalog: &mut Catalog, endpoints: &[Arc<str>]) -> Self {
+    /// Declares the families and creates what is expected of each endpoint. `overflow` counts the
+    /// requests that have no pair of their own.
+    pub(super) fn declare(
+        catalog: &mut Catalog,
+        endpoints: &[Arc<str>],
+        overflow: Counter,
+    ) -> Self {
         let catalog = catalog.with_prefix("http_");
         let families = Families::declare(catalog, endpoints.len());
         let requests = catalog.counter(Declaration {
@@ -266,13 +271,6 @@ impl HttpMetrics {
             labels: [],
             sets: 1,
         });
-        let overflow = catalog.with_prefix("pxe_observer_").counter(Declaration {
-            name: "label_overflow",
-            help: "Requests counted under method other, status none, because their endpoint had \
-                       as many pairs of method and status as it may",
-            labels: ["family"],
-            sets: 1,
-        });
         let unsampled = catalog.with_prefix("pxe_observer_").seconds(Declaration {
             name: "unsampled_transfer_seconds",
             help: "Time that responses were being sent in which nothing was read of what they waited \
@@ -283,7 +281,7 @@ impl HttpMetrics {
         let metrics = Self {
             endpoints: endpoints.iter().map(|name| families.of(name)).collect(),
             requests,
-            overflow: overflow.with(["http_requests_total"]),
+            overflow,
             heads_incomplete: heads_incomplete.only(),
             discarded: discarded.only(),
             unsampled: unsampled.only(),

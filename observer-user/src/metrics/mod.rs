@@ -9,6 +9,7 @@ mod concurrency;
 mod exposition;
 mod family;
 mod http;
+mod links;
 mod observer;
 mod ports;
 mod process;
@@ -21,13 +22,17 @@ mod tftp;
 
 use std::{sync::Arc, time::Duration};
 
-use prometheus_client::{metrics::gauge::Gauge, registry::Registry};
+use prometheus_client::{
+    metrics::{counter::Counter, gauge::Gauge},
+    registry::Registry,
+};
 
 use self::catalog::{Catalog, Declaration, Declared};
 pub use self::{
     catalog::Descriptor,
     exposition::{Exposition, Format},
     http::HttpMetrics,
+    links::LinkMetrics,
     observer::ObserverMetrics,
     ports::PortMetrics,
     process::ProcessMetrics,
@@ -48,6 +53,8 @@ pub struct Metrics {
     pub sockets: SocketMetrics,
     /// TCP ports.
     pub ports: PortMetrics,
+    /// Links.
+    pub links: LinkMetrics,
     /// The observer itself.
     pub observer: ObserverMetrics,
     /// Its process.
@@ -63,10 +70,20 @@ impl Metrics {
     /// Declares every family; all series that are known beforehand exist from now on.
     pub fn new(endpoints: &[Arc<str>]) -> Self {
         let mut catalog = Catalog::default();
-        let http = HttpMetrics::declare(&mut catalog, endpoints);
+        let overflow = catalog.with_prefix("pxe_observer_").counter(Declaration {
+            name: "label_overflow",
+            help: "What had no place among the labels of a family: requests, then counted under \
+                   method other, status none of their endpoint; interfaces, then in no series",
+            labels: ["family"],
+            sets: 2,
+        });
+        let [requests, links] =
+            ["http_requests_total", "pxe_link_bytes_total"].map(|family| overflow.with([family]));
+        let http = HttpMetrics::declare(&mut catalog, endpoints, requests);
         let tftp = TftpMetrics::declare(&mut catalog, endpoints);
         let sockets = SocketMetrics::declare(&mut catalog);
         let ports = PortMetrics::declare(&mut catalog);
+        let links = LinkMetrics::declare(&mut catalog, links);
         let observer = ObserverMetrics::declare(&mut catalog);
         let process = ProcessMetrics::declare(&mut catalog);
         let mut alone = |name, help| {
@@ -89,6 +106,7 @@ impl Metrics {
             tftp,
             sockets,
             ports,
+            links,
             observer,
             process,
             registry,
@@ -165,6 +183,11 @@ fn whole(count: u64) -> i64 {
 
 fn count(series: usize) -> i64 {
     i64::try_from(series).unwrap_or(i64::MAX)
+}
+
+/// To a total that somebody else counts.
+fn raise(counter: &Counter, total: u64) {
+    counter.inc_by(total.saturating_sub(counter.get()));
 }
 
 #[cfg(test)]

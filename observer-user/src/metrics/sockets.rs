@@ -7,7 +7,7 @@ use super::{
     catalog::{Catalog, Declaration},
     count,
     family::{Family, Value},
-    whole,
+    raise, whole,
 };
 use crate::model::{
     ports::{NAMED, Name},
@@ -74,7 +74,7 @@ impl SocketMetrics {
         let unreachable = catalog.with_prefix("pxe_observer_").gauge(Declaration {
             name: "namespaces_unreachable",
             help: "Network namespaces with servers that cannot be entered, as far as processes may \
-                   be looked into: their queues are in no family, and nobody is up there",
+                   be looked into: their queues and links are in no family, and nobody is up there",
             labels: [],
             sets: 1,
         });
@@ -133,9 +133,4 @@ fn by_port(sets: usize, name: &'static str, help: &'static str) -> Declaration<1
         labels: ["port"],
         sets,
     }
-}
-
-/// To a total that somebody else counts.
-fn raise(counter: &Counter, total: u64) {
-    counter.inc_by(total.saturating_sub(counter.get()));
 }

@@ -15,6 +15,7 @@ use crate::{
         fact::{Asked, ExchangeId, Outcome, Phases, Side},
         http::{Method, Status},
         in_flight::InFlight,
+        links::{Counted, Interface, Links, Queue},
         loss::Loss,
         protocol::Protocol,
         queues::Queues,
@@ -186,9 +187,67 @@ fn sample(queues: &Queues, number: u32) -> Sample {
         listeners: Some(wanted.tcp.iter().map(listener).collect()),
         udp: Some(wanted.udp.iter().map(udp).collect()),
         unreachable: 1,
+        links: Vec::new(),
         wanted,
         sending: Vec::new(),
     }
+}
+
+/// So many interfaces.
+fn links(number: u32) -> Links {
+    let interface = |index: u32| Interface {
+        namespace: 0,
+        index,
+        name: format!("eth{index}"),
+        counted: Counted {
+            received: 10,
+            sent: 2_000,
+            received_drops: 3,
+            sent_drops: 4,
+            queue: Some(Queue {
+                handle: 1,
+                drops: 50,
+            }),
+        },
+        speed: Some(125_000_000),
+    };
+    let all: Vec<Interface> = (0..number).map(interface).collect();
+    let mut links = Links::default();
+    links.on_sample(&all);
+    links
+}
+
+#[test]
+fn links_say_what_they_count_and_those_that_do_not_fit_are_counted() {
+    let text = scrape(|metrics, _| {
+        let mut links = links(10);
+        metrics.links.set(&links);
+        links.on_sample(&[]);
+        metrics.links.set(&links);
+    });
+    for (series, total) in [
+        (
+            "pxe_link_bytes_total{direction=\"sent\",interface=\"eth7\"}",
+            2_000,
+        ),
+        (
+            "pxe_link_drops_total{direction=\"received\",interface=\"eth0\"}",
+            3,
+        ),
+        (
+            "pxe_link_drops_total{direction=\"sent\",interface=\"eth0\"}",
+            54,
+        ),
+        (
+            "pxe_observer_label_overflow_total{family=\"pxe_link_bytes_total\"}",
+            2,
+        ),
+    ] {
+        assert_eq!(value(&text, series), total, "{series}");
+    }
+    assert!(!text.contains("eth8"));
+    // It could not be read again.
+    assert!(!text.contains("pxe_link_speed_bytes{"));
 }
 
 #[test]
@@ -255,6 +314,7 @@ fn hostile_traffic_keeps_to_the_limit() {
     metrics.ports.set_connections(&ports);
     (1..=u16::MAX).for_each(|port| metrics.ports.name(port));
     metrics.ports.set_connections(&ports);
+    metrics.links.set(&links(100));
     let exposition = metrics.encode().expect("encoded");
     let text = exposition.text(Format::OpenMetrics);
     let series = samples(text).count();
@@ -448,6 +508,7 @@ fn one_of_each(metrics: &mut Metrics, class: Class) {
     metrics.ports.retransmits(80, 6);
     metrics.ports.retransmits(8080, 7);
     metrics.ports.set_connections(&[(80, 8), (8080, 9)].into());
+    metrics.links.set(&links(1));
     metrics.observer.errors(Failure::Accept, 1);
     metrics.observer.connections(Protocol::Tls, 4);
     metrics.observer.ring_full(Kind::Response, 1);

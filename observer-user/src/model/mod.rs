@@ -9,6 +9,7 @@ pub mod fact;
 pub mod http;
 pub mod in_flight;
 pub mod limiter;
+pub mod links;
 pub mod loss;
 pub mod ports;
 pub mod protocol;

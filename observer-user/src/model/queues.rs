@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
     fact::Fact,
+    links::Ends,
     ports::{Name, Ports},
     sockets::{Listener, Sample, UdpSocket, Wanted},
 };
@@ -69,6 +70,7 @@ impl Queues {
             udp: self.tftp.keys().copied().collect(),
             served: self.ports.served(),
             connections: Vec::new(),
+            ends: Ends::default(),
         }
     }
 

@@ -4,6 +4,8 @@ use std::{collections::BTreeSet, time::Duration};
 
 use observer_common::conn::Tuple;
 
+use super::links::{Ends, Interface};
+
 /// A TCP socket that listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listener {
@@ -71,6 +73,8 @@ pub struct Wanted {
     pub served: usize,
     /// Connections that are to say how they send: cookies, and ends.
     pub connections: Vec<(u64, Tuple)>,
+    /// What leads to the interfaces that carry boot traffic.
+    pub ends: Ends,
 }
 
 /// What was found, of all that were asked for, in every namespace that can be reached.
@@ -84,6 +88,8 @@ pub struct Sample {
     pub udp: Option<Vec<UdpSocket>>,
     /// How connections send; nothing of those that are over or not found.
     pub sending: Vec<Sending>,
+    /// The interfaces that carry boot traffic, as far as they could be read.
+    pub links: Vec<Interface>,
     /// Network namespaces that have such sockets and cannot be entered.
     pub unreachable: usize,
 }

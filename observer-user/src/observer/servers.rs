@@ -1,4 +1,4 @@
-//! Servers' queues: asked for once a second, of a thread that may take its time.
+//! Servers' queues and links: asked for once a second, of a thread that may take its time.
 
 use observer_common::conn::Tuple;
 
@@ -6,6 +6,7 @@ use crate::{
     diag::Sampler,
     metrics::{Tally, Task},
     model::{
+        links::Links,
         queues::Queues,
         sockets::{Sending, Wanted},
     },
@@ -15,18 +16,24 @@ use crate::{
 pub struct Servers {
     sampler: Sampler,
     pub(super) queues: Queues,
+    pub(super) links: Links,
 }
 
 impl Servers {
     /// Nothing is known yet.
     pub fn new(sampler: Sampler, queues: Queues) -> Self {
-        Self { sampler, queues }
+        Self {
+            sampler,
+            queues,
+            links: Links::default(),
+        }
     }
 
     /// Asks what is to be known next, of these connections too.
     pub(super) fn ask(&self, connections: Vec<(u64, Tuple)>, tally: &mut Tally) {
         let wanted = Wanted {
             connections,
+            ends: self.links.wanted(),
             ..self.queues.wanted()
         };
         if !self.sampler.ask(wanted) {
@@ -40,6 +47,7 @@ impl Servers {
             return Vec::new();
         };
         self.queues.on_sample(&sample);
+        self.links.on_sample(&sample.links);
         sample.sending
     }
 }

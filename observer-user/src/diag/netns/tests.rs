@@ -37,8 +37,8 @@ fn a_namespace_where_nothing_is_left_is_closed_and_another_searched_for() {
     let mut namespaces = Namespaces::new(start);
     let mut searches = |second| namespaces.pace.is_due(0, start + seconds(second));
     assert!((0..100).filter(|second| searches(*second)).count() < 10);
-    let diag = SockDiag::open().expect("a netlink socket");
-    namespaces.others.insert(1, Other { diag, used: false });
+    let place = Place::own().expect("netlink sockets");
+    namespaces.others.insert(1, Other { place, used: false });
     let listener = TcpListener::bind("127.0.0.1:0").expect("listen");
     let port = listener.local_addr().expect("bound").port();
     let found = |namespaces: &mut Namespaces| {
@@ -65,8 +65,7 @@ fn a_namespace_serves_what_listens_there() {
         let wanted = Wanted {
             tcp: BTreeSet::from([tcp]),
             udp: BTreeSet::from([udp]),
-            served: 0,
-            connections: Vec::new(),
+            ..Wanted::default()
         };
         serves(&myself, &wanted)
     };

@@ -4,8 +4,6 @@
 //! Each question is filtered in the kernel, by state or port, or is for one socket: none lists the
 //! connections of a busy server.
 
-mod wire;
-
 use std::{
     io,
     net::{IpAddr, Ipv6Addr},
@@ -13,26 +11,27 @@ use std::{
 };
 
 use netlink_packet_sock_diag::{
-    AF_INET, AF_INET6, IPPROTO_TCP, IPPROTO_UDP,
+    AF_INET, AF_INET6, IPPROTO_TCP, IPPROTO_UDP, SockDiagMessage,
     inet::{
         ExtensionFlags, InetRequest, InetResponse, SocketId, StateFlags,
         nlas::{MemInfo, Nla, TcpInfo},
     },
 };
+use netlink_sys::protocols::NETLINK_SOCK_DIAG;
 use observer_common::conn::Tuple;
 use rustix::io::Errno;
 
-use self::wire::Wire;
+use super::wire::Wire;
 use crate::model::sockets::{Listener, TcpState, UdpSocket};
 
 /// Where sockets are asked for: in the network namespace of the thread that opened it, wherever it
 /// is used then. It keeps that namespace alive.
-pub struct SockDiag(Wire);
+pub struct SockDiag(Wire<SockDiagMessage>);
 
 impl SockDiag {
     /// Of this thread's namespace.
     pub fn open() -> io::Result<Self> {
-        Wire::open().map(Self)
+        Wire::open(NETLINK_SOCK_DIAG).map(Self)
     }
 
     /// TCP sockets that listen, on this port or on any. What is connected is not looked at.
@@ -61,8 +60,12 @@ impl SockDiag {
     /// this namespace. One hash lookup, and the socket's lock for a moment. A connection that is
     /// bound to a device (VRF, link-local addresses) is not found.
     pub fn tcp_info(&mut self, ends: &Tuple, cookie: u64) -> io::Result<Option<TcpState>> {
-        match self.0.one(&exactly(ends, cookie)) {
-            Ok(response) => Ok(tcp_state(&response)),
+        match self
+            .0
+            .one(SockDiagMessage::InetRequest(exactly(ends, cookie)))
+        {
+            Ok(SockDiagMessage::InetResponse(response)) => Ok(tcp_state(&response)),
+            Ok(SockDiagMessage::InetRequest(_) | _) => Ok(None),
             Err(error) if error.raw_os_error() == Some(Errno::NOENT.raw_os_error()) => Ok(None),
             Err(error) => Err(error),
         }
@@ -76,8 +79,11 @@ impl SockDiag {
         let mut found = Vec::new();
         // There is no question for both.
         for family in [AF_INET, AF_INET6] {
-            self.0.all(&filter.request(family), |response| {
-                found.extend(read(response))
+            let request = SockDiagMessage::InetRequest(filter.request(family));
+            self.0.all(request, |answer| {
+                if let SockDiagMessage::InetResponse(response) = answer {
+                    found.extend(read(&response));
+                }
             })?;
         }
         Ok(found)

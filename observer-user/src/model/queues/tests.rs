@@ -55,6 +55,7 @@ fn sample(queues: &Queues, listeners: &[Listener], udp: &[UdpSocket]) -> Sample 
         udp: Some(udp.to_vec()),
         unreachable: 0,
         sending: Vec::new(),
+        links: Vec::new(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Datagrams that the kernel could send.
 
 use netlink_packet_core::{NLMSG_DONE, NLMSG_ERROR};
-use netlink_packet_sock_diag::SOCK_DIAG_BY_FAMILY;
+use netlink_packet_sock_diag::{SOCK_DIAG_BY_FAMILY, SockDiagMessage};
 
 use super::*;
 
@@ -32,7 +32,11 @@ fn socket(flags: u16, sequence: u32, queue: u32) -> Vec<u8> {
 
 fn read(datagrams: &[Vec<u8>]) -> (Reading, Vec<u32>, io::Result<()>) {
     let (mut reading, mut queues) = (Reading::of(OURS), Vec::new());
-    let mut take = |response: InetResponse| queues.push(response.header.recv_queue);
+    let mut take = |answer| {
+        if let SockDiagMessage::InetResponse(response) = answer {
+            queues.push(response.header.recv_queue);
+        }
+    };
     let read = datagrams
         .iter()
         .try_for_each(|datagram| reading.datagram(datagram, &mut take));

@@ -2,18 +2,15 @@
 
 use std::{
     io,
+    marker::PhantomData,
     time::{Duration, Instant},
 };
 
 use netlink_packet_core::{
-    NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_MULTIPART, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage,
-    NetlinkPayload,
+    NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_MULTIPART, NLM_F_REQUEST, NetlinkDeserializable,
+    NetlinkHeader, NetlinkMessage, NetlinkPayload, NetlinkSerializable,
 };
-use netlink_packet_sock_diag::{
-    SockDiagMessage,
-    inet::{InetRequest, InetResponse},
-};
-use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_SOCK_DIAG};
+use netlink_sys::{Socket, SocketAddr};
 use rustix::net::{
     RecvFlags,
     sockopt::{Timeout, set_socket_timeout},
@@ -26,17 +23,23 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const DATAGRAM: usize = 8192;
 const HEADER: usize = 16;
 
+/// What is said over a socket of one protocol: questions, and their answers.
+pub(super) trait Message: NetlinkSerializable + NetlinkDeserializable {}
+
+impl<M: NetlinkSerializable + NetlinkDeserializable> Message for M {}
+
 /// A netlink socket that only the kernel can send to.
-pub(super) struct Wire {
+pub(super) struct Wire<M> {
     socket: Socket,
     sequence: u32,
     buffer: Box<[u8]>,
+    said: PhantomData<fn(M) -> M>,
 }
 
-impl Wire {
-    /// In the network namespace of this thread.
-    pub(super) fn open() -> io::Result<Self> {
-        let mut socket = Socket::new(NETLINK_SOCK_DIAG)?;
+impl<M: Message> Wire<M> {
+    /// In the network namespace of this thread, of the protocol whose messages these are.
+    pub(super) fn open(protocol: isize) -> io::Result<Self> {
+        let mut socket = Socket::new(protocol)?;
         socket.bind_auto()?;
         socket.connect(&SocketAddr::new(0, 0))?;
         set_socket_timeout(&socket, Timeout::Recv, Some(PATIENCE))?;
@@ -44,32 +47,24 @@ impl Wire {
             socket,
             sequence: 0,
             buffer: vec![0; DATAGRAM].into(),
+            said: PhantomData,
         })
     }
 
-    /// The one answer to a question for one socket.
-    pub(super) fn one(&mut self, request: &InetRequest) -> io::Result<InetResponse> {
+    /// The one answer to a question for one thing.
+    pub(super) fn one(&mut self, question: M) -> io::Result<M> {
         let mut found = None;
-        self.ask(request, 0, |response| found = Some(response))?;
-        found.ok_or_else(|| invalid("an answer without a socket"))
+        self.ask(question, 0, |answer| found = Some(answer))?;
+        found.ok_or_else(|| invalid("an answer that says nothing"))
     }
 
     /// Each answer to a question for many.
-    pub(super) fn all(
-        &mut self,
-        request: &InetRequest,
-        mut take: impl FnMut(&InetResponse),
-    ) -> io::Result<()> {
-        self.ask(request, NLM_F_DUMP, |response| take(&response))
+    pub(super) fn all(&mut self, question: M, take: impl FnMut(M)) -> io::Result<()> {
+        self.ask(question, NLM_F_DUMP, take)
     }
 
-    fn ask(
-        &mut self,
-        request: &InetRequest,
-        flags: u16,
-        mut take: impl FnMut(InetResponse),
-    ) -> io::Result<()> {
-        self.send(request, flags)?;
+    fn ask(&mut self, question: M, flags: u16, mut take: impl FnMut(M)) -> io::Result<()> {
+        self.send(question, flags)?;
         let deadline = Instant::now() + PATIENCE;
         let mut reading = Reading::of(self.sequence);
         while !reading.is_over {
@@ -79,19 +74,18 @@ impl Wire {
             reading.datagram(datagram, &mut take)?;
         }
         if reading.interrupted {
-            return Err(io::Error::other("sockets changed while they were listed"));
+            return Err(io::Error::other("what was listed changed meanwhile"));
         }
         Ok(())
     }
 
-    fn send(&mut self, request: &InetRequest, flags: u16) -> io::Result<()> {
+    fn send(&mut self, question: M, flags: u16) -> io::Result<()> {
         // Answers to a question that was given up have another.
         self.sequence = self.sequence.wrapping_add(1);
         let mut header = NetlinkHeader::default();
         header.flags = NLM_F_REQUEST | flags;
         header.sequence_number = self.sequence;
-        let request = SockDiagMessage::InetRequest(request.clone());
-        let mut message = NetlinkMessage::new(header, NetlinkPayload::InnerMessage(request));
+        let mut message = NetlinkMessage::new(header, NetlinkPayload::InnerMessage(question));
         message.finalize();
         let mut bytes = vec![0; message.buffer_len()];
         message.serialize(&mut bytes);
@@ -130,10 +124,10 @@ impl Reading {
     }
 
     /// Takes a datagram, which holds one message or more.
-    fn datagram(
+    fn datagram<M: Message>(
         &mut self,
         mut datagram: &[u8],
-        take: &mut impl FnMut(InetResponse),
+        take: &mut impl FnMut(M),
     ) -> io::Result<()> {
         while !datagram.is_empty() {
             let message = NetlinkMessage::deserialize(datagram).map_err(invalid)?;
@@ -148,19 +142,17 @@ impl Reading {
         Ok(())
     }
 
-    fn message(
+    fn message<M: Message>(
         &mut self,
-        message: NetlinkMessage<SockDiagMessage>,
-        take: &mut impl FnMut(InetResponse),
+        message: NetlinkMessage<M>,
+        take: &mut impl FnMut(M),
     ) -> io::Result<()> {
         let (header, payload) = message.into_parts();
         self.interrupted |= header.flags & NLM_F_DUMP_INTR != 0;
         // Of several the end is told.
         self.is_over |= header.flags & NLM_F_MULTIPART == 0;
         match payload {
-            NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(response)) => {
-                take(*response);
-            }
+            NetlinkPayload::InnerMessage(answer) => take(answer),
             NetlinkPayload::Error(error) if error.code.is_some() => return Err(error.to_io()),
             NetlinkPayload::Done(done) if done.code < 0 => {
                 return Err(io::Error::from_raw_os_error(done.code.saturating_neg()));
@@ -168,10 +160,7 @@ impl Reading {
             NetlinkPayload::Done(_) => self.is_over = true,
             NetlinkPayload::Overrun(_) => return Err(invalid("data was lost")),
             // An acknowledgement, or nothing.
-            NetlinkPayload::Error(_)
-            | NetlinkPayload::Noop
-            | NetlinkPayload::InnerMessage(_)
-            | _ => {}
+            NetlinkPayload::Error(_) | NetlinkPayload::Noop | _ => {}
         }
         Ok(())
     }
