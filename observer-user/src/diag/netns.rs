@@ -29,7 +29,7 @@ use crate::{
     },
 };
 
-/// Namespaces that are asked besides our own: each costs a descriptor and some lists a second.
+/// Namespaces that are asked besides our own: each costs two descriptors and some lists a second.
 const MAX: usize = 16;
 
 /// Our own namespace and those that were found.
