@@ -29,7 +29,8 @@ pub(super) struct Exchange {
     response: Response,
     stamps: Stamps,
     moved: Moved,
-    sampled: Sampled,
+    /// Of the few that are sent for so long that their clocks were read.
+    sampled: Option<Box<Sampled>>,
     /// When the last byte of its answer was sent, so far.
     sent_ns: u64,
     /// By the client's highest acknowledgement, while the answer is being sent.
@@ -127,7 +128,7 @@ impl Exchange {
                 ..Stamps::default()
             },
             moved: Moved::default(),
-            sampled: Sampled::default(),
+            sampled: None,
             sent_ns: 0,
             standstill: None,
             state: State::UnderWay,
@@ -395,7 +396,7 @@ impl Exchange {
             self.end(conn, now_ns, Outcome::Complete, facts);
         }
         self.tell_moved(conn, facts);
-        if self.is_answered() {
+        if self.is_answered() && self.is_in_flight() {
             let (place, waits_for) = (conn.ack.seq, waits_for(conn));
             let seen = Standstill::see(self.standstill, place, waits_for, now_ns);
             self.standstill = Some(seen);
@@ -411,10 +412,11 @@ impl Exchange {
         if reading.at_ns < begun_ns {
             return;
         }
+        let sampled = self.sampled.get_or_insert_default();
         if self.id.turn == 1 {
-            self.sampled.begin(begun_ns, reading);
+            sampled.begin(begun_ns, reading);
         }
-        let limited = self.sampled.read(reading, self.sent_ns);
+        let limited = sampled.read(reading, self.sent_ns);
         if limited.sum() != 0 {
             facts.push(Fact::Limited { asked, limited });
         }
@@ -567,7 +569,10 @@ impl Exchange {
             (now_ns, 0)
         };
         if self.state == State::UnderWay {
-            let (limited, sampled_ns) = self.sampled.end(last_ns);
+            let sampled = self.sampled.as_mut();
+            let (limited, sampled_ns) = sampled
+                .map(|sampled| sampled.end(last_ns))
+                .unwrap_or_default();
             if limited.sum() != 0 {
                 facts.push(Fact::Limited { asked, limited });
             }
