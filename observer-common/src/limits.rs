@@ -25,8 +25,8 @@ pub const PIPES: u32 = 8_192;
 /// In its first turns a connection shows whether it will ask again before it has an answer;
 /// only then are answers followed in case it does.
 pub const FIRST_TURNS: u32 = 8;
-/// Bytes of the event ring, if nothing else is asked for; a power of two. At 10 ms between
-/// drains it holds what about 600,000 requests/s emit; past half full it is drained at once.
+/// Bytes of the event ring, if nothing else is asked for; a power of two. It holds
+/// what 5,800 requests tell; past half full it is drained at once.
 pub const RING_BYTES: u32 = 8 << 20;
 /// The most that can be asked for.
 pub const RING_BYTES_MAX: u32 = 1 << 30;

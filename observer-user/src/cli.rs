@@ -86,7 +86,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "N", default_value_t = limits::CONNS, value_parser = clap::value_parser!(u32).range(1..=i64::from(limits::CONNS_MAX)))]
     pub max_connections: u32,
     /// Bytes of the event ring, a power of two: what the kernel side tells between two drains,
-    /// 10 to 50 ms apart or when it is half full, must fit.
+    /// 2 to 50 ms apart or when it is half full, must fit.
     #[arg(long, value_name = "N", default_value_t = limits::RING_BYTES, value_parser = ring_bytes)]
     pub ring_bytes: u32,
     /// Endpoints to aggregate into.

@@ -41,9 +41,8 @@ use crate::{
     watched::Watched,
 };
 
-/// Between drains while much comes: the ring holds many times what arrives in this time, and nobody
-/// is woken.
-const DRAIN: Duration = Duration::from_millis(10);
+/// Between drains while much comes: whoever shares our processor does not wait for long.
+const DRAIN: Duration = Duration::from_millis(2);
 /// The same while little comes: the smaller of the rings still holds what a busy TFTP server
 /// begins in it.
 const DRAIN_QUIET: Duration = Duration::from_millis(50);
@@ -101,6 +100,7 @@ pub struct Parts {
 struct Pace {
     taken: u32,
     since: Instant,
+    pause: Duration,
 }
 
 impl Pace {
@@ -108,12 +108,16 @@ impl Pace {
         Self {
             taken: 0,
             since: Instant::now(),
+            pause: DRAIN,
         }
     }
 
+    /// The next pause, after a drain.
     fn next(&mut self) -> Duration {
-        let before = std::mem::replace(self, Self::new());
-        pause(before.taken, self.since - before.since)
+        let now = Instant::now();
+        self.pause = pause(self.taken, now - self.since);
+        (self.taken, self.since) = (0, now);
+        self.pause
     }
 }
 
@@ -162,7 +166,7 @@ impl Observer {
         loop {
             tokio::select! {
                 due = drain.tick() => {
-                    self.tally.skip(Task::Drain, skipped(due.elapsed(), DRAIN));
+                    self.tally.skip(Task::Drain, skipped(due.elapsed(), self.pace.pause));
                     self.drain();
                     drain.reset_after(self.pace.next());
                 }
@@ -434,9 +438,10 @@ mod tests {
             (0, 10, 50),
             (100, 10, 50),
             (256, 10, 20),
-            (2_000, 10, 10),
+            (1_024, 10, 5),
+            (5_000, 10, 2),
             (1_024, 50, 25),
-            (u32::MAX, 50, 10),
+            (u32::MAX, 50, 2),
         ] {
             assert_eq!(pause(taken, ms(elapsed)), ms(next), "{taken}");
         }

@@ -15,7 +15,7 @@ use crate::{
     model::{event::Kind, loss::Loss, protocol::Protocol, table::Table, unread::Unread},
 };
 
-/// Seconds: between drains are 10 ms at least.
+/// Seconds: between drains are 2 to 50 ms.
 const DRAIN_BUCKETS: [f64; 8] = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 1.0];
 
 type Seconds = Counter<f64, AtomicU64>;
