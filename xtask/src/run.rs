@@ -9,12 +9,7 @@ use crate::{build, packages, setup, sh, test};
 /// Sets up, builds, and observes this host until stopped.
 pub(crate) fn run(args: &[String]) -> Result<()> {
     setup::run()?;
-    sh::run(&mut build::cargo(&[
-        "build",
-        "--release",
-        "--package",
-        "observer-user",
-    ]))?;
+    build_observer()?;
     sh::run(
         sh::as_root(build::target_dir().join("release/pxe-observer"))
             .arg("run")
@@ -60,13 +55,12 @@ pub(crate) fn bench(args: &[String]) -> Result<()> {
     ];
     packages::install(&programs)?;
     let atftpd = test::atftpd()?;
-    sh::run(&mut build::cargo(&[
-        "build",
-        "--release",
-        "--package",
-        "observer-user",
-    ]))?;
+    build_observer()?;
     sh::run(of_tests("bench", args).env("ATFTPD", atftpd))
+}
+
+fn build_observer() -> Result<()> {
+    sh::run(build::cargo(&["build", "--release"]).args(["--package", "observer-user"]))
 }
 
 /// Builds and runs one of the binaries of `tests`.

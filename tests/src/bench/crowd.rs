@@ -72,13 +72,12 @@ impl Crowd {
         connections: usize,
         between: &mut dyn FnMut() -> Result<()>,
     ) -> Result<()> {
-        let shares = shares(connections, self.members.len())?;
-        for (member, share) in self.members.iter_mut().zip(shares) {
-            let new = share.saturating_sub(member.connections);
-            member.steps(Verb::Connect, new, between)?;
-            member.connections += new;
-        }
-        Ok(())
+        self.grow(
+            Verb::Connect,
+            connections,
+            |member| &mut member.connections,
+            between,
+        )
     }
 
     /// Begins transfers until there are so many.
@@ -87,11 +86,27 @@ impl Crowd {
         transfers: usize,
         between: &mut dyn FnMut() -> Result<()>,
     ) -> Result<()> {
-        let shares = shares(transfers, self.members.len())?;
+        self.grow(
+            Verb::Begin,
+            transfers,
+            |member| &mut member.transfers,
+            between,
+        )
+    }
+
+    /// Each member does its share until there are so many of what it `holds`.
+    fn grow(
+        &mut self,
+        verb: Verb,
+        to: usize,
+        holds: fn(&mut Member) -> &mut usize,
+        between: &mut dyn FnMut() -> Result<()>,
+    ) -> Result<()> {
+        let shares = shares(to, self.members.len())?;
         for (member, share) in self.members.iter_mut().zip(shares) {
-            let new = share.saturating_sub(member.transfers);
-            member.steps(Verb::Begin, new, between)?;
-            member.transfers += new;
+            let new = share.saturating_sub(*holds(member));
+            member.steps(verb, new, between)?;
+            *holds(member) += new;
         }
         Ok(())
     }

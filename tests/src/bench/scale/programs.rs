@@ -33,17 +33,11 @@ pub(super) fn measure(netns: &Netns, rounds: usize) -> Result<Vec<Figure>> {
         })?;
         let mut figures = Vec::new();
         for transfers in TRANSFERS {
-            figures.push(pair(
-                transfers,
-                rounds,
-                &mut crowd,
-                &mut control,
-                &mut clock,
-            )?);
+            figures.push(PAIR.measure(transfers, rounds, &mut crowd, &mut control, &mut clock)?);
         }
         crowd.leave()?;
         for connections in CONNECTIONS {
-            figures.push(request(
+            figures.push(REQUEST.measure(
                 connections,
                 rounds,
                 &mut crowd,
@@ -65,64 +59,62 @@ impl Control {
     }
 }
 
-/// A DATA and its ACK.
-fn pair(
-    transfers: usize,
-    rounds: usize,
-    crowd: &mut Crowd,
-    control: &mut Control,
-    clock: &mut Clock,
-) -> Result<Figure> {
-    let name = format!("programs, a TFTP DATA and its ACK, {transfers} transfers");
-    let mut figure = Figure::new(name, "ns");
-    crowd.begin(transfers, &mut || {
-        clock.drain();
-        Ok(())
-    })?;
-    let times = USES.div_ceil(transfers);
-    for _ in 0..rounds {
-        let unwatched = clock.time(|| control.tftp.pairs(USES))?;
-        let took = clock.time_steps(|drain| {
-            crowd.each_transfer(Verb::Pair, times, &mut || {
-                drain();
-                Ok(())
-            })
-        })?;
-        let clients = unwatched.ns / 2.0 / USES as f64;
-        figure
-            .values
-            .push(took.ns / (times * transfers) as f64 - clients);
-    }
-    Ok(figure)
+/// What is done between steps.
+type Between<'a> = &'a mut dyn FnMut() -> Result<()>;
+
+/// Something that many do.
+struct Use {
+    name: fn(usize) -> String,
+    /// Has so many that do it.
+    hold: fn(&mut Crowd, usize, Between<'_>) -> Result<()>,
+    /// Each does it so many times.
+    each: fn(&mut Crowd, usize, Between<'_>) -> Result<()>,
+    /// The same, [`USES`] times, at a port that is not watched.
+    unwatched: fn(&mut Control) -> Result<()>,
 }
 
-/// A request and its answer.
-fn request(
-    connections: usize,
-    rounds: usize,
-    crowd: &mut Crowd,
-    control: &mut Control,
-    clock: &mut Clock,
-) -> Result<Figure> {
-    let name = format!("programs, a kept request, {connections} connections");
-    let mut figure = Figure::new(name, "ns");
-    crowd.connect(connections, &mut || {
-        clock.drain();
-        Ok(())
-    })?;
-    let times = USES.div_ceil(connections);
-    for _ in 0..rounds {
-        let unwatched = clock.time(|| control.http.keep_alive(USES))?;
-        let took = clock.time_steps(|drain| {
-            crowd.each_connection(Verb::Request, times, &mut || {
-                drain();
-                Ok(())
-            })
+const PAIR: Use = Use {
+    name: |count| format!("programs, a TFTP DATA and its ACK, {count} transfers"),
+    hold: |crowd, count, between| crowd.begin(count, between),
+    each: |crowd, times, between| crowd.each_transfer(Verb::Pair, times, between),
+    unwatched: |control| control.tftp.pairs(USES),
+};
+
+const REQUEST: Use = Use {
+    name: |count| format!("programs, a kept request, {count} connections"),
+    hold: |crowd, count, between| crowd.connect(count, between),
+    each: |crowd, times, between| crowd.each_connection(Verb::Request, times, between),
+    unwatched: |control| control.http.keep_alive(USES),
+};
+
+impl Use {
+    fn measure(
+        &self,
+        count: usize,
+        rounds: usize,
+        crowd: &mut Crowd,
+        control: &mut Control,
+        clock: &mut Clock,
+    ) -> Result<Figure> {
+        let mut figure = Figure::new((self.name)(count), "ns");
+        (self.hold)(crowd, count, &mut || {
+            clock.drain();
+            Ok(())
         })?;
-        let clients = unwatched.ns / 2.0 / USES as f64;
-        figure
-            .values
-            .push(took.ns / (times * connections) as f64 - clients);
+        let times = USES.div_ceil(count);
+        for _ in 0..rounds {
+            let unwatched = clock.time(|| (self.unwatched)(control))?;
+            let took = clock.time_steps(|drain| {
+                (self.each)(crowd, times, &mut || {
+                    drain();
+                    Ok(())
+                })
+            })?;
+            let clients = unwatched.ns / 2.0 / USES as f64;
+            figure
+                .values
+                .push(took.ns / (times * count) as f64 - clients);
+        }
+        Ok(figure)
     }
-    Ok(figure)
 }
