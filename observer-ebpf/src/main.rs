@@ -105,15 +105,6 @@ fn udp_drop_btf(ctx: BtfTracePointContext) -> i32 {
     0
 }
 
-/// `tcp_retransmit_skb(sk, skb)`, or `(sk, skb, err)`: what was sent is sent again. (Its classic
-/// form does not say how many segments that are.)
-#[btf_tracepoint(function = "tcp_retransmit_skb")]
-fn retransmit_btf(ctx: BtfTracePointContext) -> i32 {
-    let segments = tracepoint::sent_again(&ctx);
-    retransmits::on_retransmit(&tracepoint::BtfSock::of(&ctx), segments);
-    0
-}
-
 #[cfg(not(test))]
 #[panic_handler]
 fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {

@@ -7,8 +7,8 @@ use observer_common::{
     conn::{Conn, PROTOCOL_HTTP, Tuple},
     event::{RESPONSE, RESPONSE_MORE},
     flow::{
-        FLAG_FOLLOWED, FLAG_FRAMED, FLAG_LENGTH, FLAG_PIPELINED, FLAG_RST, FLAG_UPGRADED, Flow,
-        is_after,
+        FLAG_FIN, FLAG_FOLLOWED, FLAG_FRAMED, FLAG_LENGTH, FLAG_PIPELINED, FLAG_RST, FLAG_UPGRADED,
+        Flow, is_after,
     },
     limits::FIRST_TURNS,
 };
@@ -23,6 +23,7 @@ use crate::{
     midway,
     packet::{self, Segment, Server},
     pipeline::{self, alone::Bytes},
+    retransmits,
     sock::{self, CLOSE, LISTEN, Sock},
     zeroed::zeroed,
 };
@@ -53,12 +54,16 @@ pub(crate) fn on_egress<const PIPELINES: bool>(ctx: &SkBuffContext) -> Option<()
         };
     };
     if segment.payload_len != 0 {
-        payload::<PIPELINES>(ctx, conn, cookie, &segment);
+        payload::<PIPELINES>(ctx, conn, cookie, port, &segment);
     }
     if segment.flags != 0 {
-        // Behind the bytes: whoever looks and finds the end must find them, too.
         // SAFETY: a live element; egress is the only writer of `response`.
-        unsafe { (*conn).response.end(segment.flags, clock::now()) };
+        let response = unsafe { &mut (*conn).response };
+        if segment.payload_len == 0 && segment.flags & response.flags & FLAG_FIN != 0 {
+            retransmits::on_fin(port);
+        }
+        // Behind the bytes: whoever looks and finds the end must find them, too.
+        response.end(segment.flags, clock::now());
     }
     Some(())
 }
@@ -112,6 +117,7 @@ fn payload<const PIPELINES: bool>(
     ctx: &SkBuffContext,
     conn: *mut Conn,
     cookie: u64,
+    port: u16,
     segment: &Segment,
 ) -> Option<()> {
     // SAFETY: a live element; egress is the only writer of `response`, and of `request`,
@@ -138,6 +144,7 @@ fn payload<const PIPELINES: bool>(
     }
     let new = flow.new_bytes(segment.seq, segment.payload_len);
     if new == 0 {
+        retransmits::on_payload(ctx, port);
         return None;
     }
     let now = clock::sent(ctx);

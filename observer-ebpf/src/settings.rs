@@ -41,30 +41,6 @@ static SKC_V6_RCV_SADDR: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
 static TCP_EVENT_HAS_FAMILY: Global<u8> = Global::new(0);
 
-/// Where `struct sk_buff` keeps how many segments it is, while TCP has it (`tcp_gso_segs` of
-/// `struct tcp_skb_cb`); 0 where that is not known.
-#[unsafe(no_mangle)]
-static SKB_TCP_SEGMENTS: Global<u32> = Global::new(0);
-
-/// 1 when `tcp_retransmit_skb` says whether it went well, and is told also where it did not.
-#[unsafe(no_mangle)]
-static RETRANSMIT_SAYS_ERROR: Global<u8> = Global::new(0);
-
-/// Where a segment count lies within `struct sk_buff`, if that is known.
-#[inline(always)]
-pub(crate) fn skb_tcp_segments() -> Option<usize> {
-    match SKB_TCP_SEGMENTS.load() {
-        0 => None,
-        at => Some(at as usize),
-    }
-}
-
-/// True when `tcp_retransmit_skb` has its third argument.
-#[inline(always)]
-pub(crate) fn retransmit_says_error() -> bool {
-    RETRANSMIT_SAYS_ERROR.load() == 1
-}
-
 /// True when the classic records carry `family` before their addresses.
 #[inline(always)]
 pub(crate) fn tcp_event_has_family() -> bool {

@@ -93,23 +93,6 @@ impl TracedSock for BtfSock {
     }
 }
 
-/// How many segments `tcp_retransmit_skb` tells of; 0 where they could not be sent, which newer
-/// kernels tell, too (include/trace/events/tcp.h).
-#[inline(always)]
-pub(crate) fn sent_again(ctx: &BtfTracePointContext) -> u64 {
-    if settings::retransmit_says_error() && ctx.arg::<i32>(2) != 0 {
-        return 0;
-    }
-    let Some(at) = settings::skb_tcp_segments() else {
-        return 1;
-    };
-    let skb: *const u8 = ctx.arg(1);
-    // SAFETY: a trusted `struct sk_buff *`; the verifier checks that the place lies within one of
-    // its fields, which is `cb`, and a fault reads as 0.
-    let segments = unsafe { skb.add(at).cast::<u16>().read_volatile() };
-    segments.into()
-}
-
 /// The record of the `tcp_event_sk` class (include/trace/events/tcp.h). Newer kernels put
 /// `family` before the addresses; which it is here, user space reads from tracefs.
 pub(crate) struct ClassicSock(*const u8);

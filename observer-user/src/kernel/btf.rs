@@ -25,11 +25,6 @@ pub(super) struct KernelTypes {
     /// For aya, which resolves the tracepoints' own types.
     pub(super) btf: Btf,
     offsets: [u32; FIELDS.len()],
-    /// Where `struct sk_buff` keeps how many segments it is, while TCP has it; 0 if that is not
-    /// found.
-    pub(super) skb_tcp_segments: u32,
-    /// 1 if `tcp_retransmit_skb` has an argument that says whether it went well.
-    pub(super) retransmit_says_error: u8,
 }
 
 impl KernelTypes {
@@ -43,12 +38,7 @@ impl KernelTypes {
                 .with_context(|| format!("struct sock_common has no {field}"))?
                 / 8;
         }
-        Ok(Self {
-            btf,
-            offsets,
-            skb_tcp_segments: skb_tcp_segments(&types).unwrap_or(0),
-            retransmit_says_error: u8::from(retransmit_says_error(&types)),
-        })
+        Ok(Self { btf, offsets })
     }
 
     /// The programs' globals and their values.
@@ -71,27 +61,6 @@ fn structure(types: &btf_rs::Btf, name: &str) -> Result<Struct> {
         }
     }
     bail!("the kernel's BTF has no struct {name}")
-}
-
-/// `TCP_SKB_CB(skb)->tcp_gso_segs` (include/net/tcp.h).
-fn skb_tcp_segments(types: &btf_rs::Btf) -> Option<u32> {
-    let skb = structure(types, "sk_buff").ok()?;
-    let tcp = structure(types, "tcp_skb_cb").ok()?;
-    let bits = bits_to(types, &skb, "cb")? + bits_to(types, &tcp, "tcp_gso_segs")?;
-    Some(bits / 8)
-}
-
-/// `(void *, sk, skb, err)` instead of `(void *, sk, skb)`.
-fn retransmit_says_error(types: &btf_rs::Btf) -> bool {
-    let found = types.resolve_types_by_name("btf_trace_tcp_retransmit_skb");
-    let mut found = found.unwrap_or_default().into_iter();
-    found.any(|found| {
-        let Type::Typedef(tracepoint) = found else {
-            return false;
-        };
-        let mut chain = types.chained_type_iter(&tracepoint);
-        chain.any(|found| matches!(found, Type::FuncProto(proto) if proto.parameters.len() > 3))
-    })
 }
 
 /// The offset of a field in bits, through members without a name.

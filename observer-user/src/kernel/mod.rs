@@ -131,9 +131,6 @@ impl Kernel {
             for (name, offset) in types.offsets() {
                 loader.override_global(name, offset, true);
             }
-            loader.override_global("SKB_TCP_SEGMENTS", &types.skb_tcp_segments, true);
-            let says_error = &types.retransmit_says_error;
-            loader.override_global("RETRANSMIT_SAYS_ERROR", says_error, true);
         }
         let mut programs = loader.load(OBJECT).context("load the eBPF object")?;
         drop(loader);

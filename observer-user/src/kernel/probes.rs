@@ -26,19 +26,16 @@ pub enum Hook {
     Destroy,
     /// udp_fail_queue_rcv_skb.
     UdpDrop,
-    /// tcp_retransmit_skb.
-    Retransmit,
 }
 
 impl Hook {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 5] = [
         Self::Ingress,
         Self::Egress,
         Self::Recv,
         Self::Destroy,
         Self::UdpDrop,
-        Self::Retransmit,
     ];
 
     /// The name.
@@ -49,7 +46,6 @@ impl Hook {
             Self::Recv => "recv",
             Self::Destroy => "destroy",
             Self::UdpDrop => "udp_drop",
-            Self::Retransmit => "retransmit",
         }
     }
 
@@ -60,7 +56,6 @@ impl Hook {
             Self::Recv => "the wait for the server process is not observed",
             Self::Destroy => "ends of connections are seen by their packets only",
             Self::UdpDrop => "datagrams that TFTP servers have no room for are not counted",
-            Self::Retransmit => "segments that servers send again are not counted",
         }
     }
 }
@@ -196,7 +191,7 @@ struct Tracepoint {
     classic: Option<&'static str>,
 }
 
-const TRACEPOINTS: [Tracepoint; 4] = [
+const TRACEPOINTS: [Tracepoint; 3] = [
     Tracepoint {
         hook: Hook::Recv,
         name: "tcp_rcv_space_adjust",
@@ -213,12 +208,6 @@ const TRACEPOINTS: [Tracepoint; 4] = [
         hook: Hook::UdpDrop,
         name: "udp_fail_queue_rcv_skb",
         btf: "udp_drop_btf",
-        classic: None,
-    },
-    Tracepoint {
-        hook: Hook::Retransmit,
-        name: "tcp_retransmit_skb",
-        btf: "retransmit_btf",
         classic: None,
     },
 ];

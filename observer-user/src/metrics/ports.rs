@@ -39,7 +39,7 @@ impl PortMetrics {
         let catalog = catalog.with_prefix("tcp_");
         let retransmits = catalog.counter(by_port(
             "retransmits",
-            "Segments that servers sent again, their SYN-ACKs not among them; a port has its own \
+            "Segments that servers sent again on connections that asked in HTTP; a port has its own \
              series once it is pinned or asked in HTTP, up to 16",
         ));
         let connections = catalog.gauge(by_port(

@@ -1,63 +1,48 @@
-//! What TCP sends again is counted. A SYN is: a listener whose queue is full drops it
-//! (net/ipv4/tcp_input.c, tcp_conn_request), and no other program is needed.
+//! What a server sends again is counted: an answer to a client that hears nothing any more, for a
+//! filter takes all that arrives.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream},
-    os::fd::OwnedFd,
+    io::{Read as _, Write as _},
+    net::{Ipv4Addr, TcpListener, TcpStream},
     thread,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, ensure};
 use observer_user::kernel::{Kernel, Settings};
-use rustix::{
-    io::Errno,
-    net::{
-        AddressFamily, SocketFlags, SocketType, bind, connect, getsockname, listen, socket_with,
-    },
-};
+use socket2::{SockFilter, SockRef};
 
 use super::PATIENCE;
 
-/// The first time is after a second (RFC 6298 2), the second three seconds behind the SYN.
+/// The first time is after 200 ms (include/net/tcp.h, `TCP_RTO_MIN`).
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
+/// Of a classic filter: `BPF_RET | BPF_K`, no byte.
+const NOTHING: SockFilter = SockFilter::new(6, 0, 0, 0);
 
-/// The one who asks is at the watched port: who sends again counts, not who listens.
 pub(super) fn check() -> Result<()> {
-    let (listener, address) = bound()?;
-    // The queue has room for one more than it says.
-    listen(&listener, 0).context("listen")?;
-    let _fills_the_queue = TcpStream::connect(address).context("connect")?;
-    let (client, SocketAddr::V4(from)) = bound()? else {
-        anyhow::bail!("no IPv4 address");
-    };
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("listen")?;
+    let address = listener.local_addr()?;
     let settings = Settings {
-        http_ports: vec![from.port()],
+        http_ports: vec![address.port()],
         ..Settings::default()
     };
     let kernel = Kernel::attach(&settings)?;
-    let begun = connect(&client, &address);
-    ensure!(begun == Err(Errno::INPROGRESS), "connect: {begun:?}");
+    let mut client = TcpStream::connect(address).context("connect")?;
+    client.write_all(b"GET / HTTP/1.1\r\n\r\n")?;
+    let (mut server, _) = listener.accept().context("accept")?;
+    ensure!(server.read(&mut [0; 64])? != 0, "no request");
+    let filter = SockRef::from(&client).attach_filter(&[NOTHING]);
+    filter.context("attach a filter to a socket")?;
+    server.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")?;
     let sent_again = || {
         let mut ports = kernel.retransmits();
-        let of_port = ports.find(|(port, _)| *port == from.port());
+        let of_port = ports.find(|(port, _)| *port == address.port());
         of_port.map_or(0, |(_, segments)| segments)
     };
     let begun = Instant::now();
-    while sent_again() == 0 {
-        ensure!(begun.elapsed() < PATIENCE, "a SYN is not sent again");
+    while sent_again() < 2 {
+        ensure!(begun.elapsed() < PATIENCE, "nothing is sent again");
         thread::sleep(BETWEEN_LOOKS);
     }
-    let segments = sent_again();
-    ensure!(segments == 1, "a SYN is {segments} segments");
     Ok(())
-}
-
-/// A socket with an address of the loopback.
-fn bound() -> Result<(OwnedFd, SocketAddr)> {
-    let nonblocking = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    let socket = socket_with(AddressFamily::INET, SocketType::STREAM, nonblocking, None)?;
-    bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).context("bind")?;
-    let address = SocketAddr::try_from(getsockname(&socket)?).context("an address")?;
-    Ok((socket, address))
 }

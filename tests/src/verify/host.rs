@@ -281,6 +281,7 @@ impl Host {
                 seq: sent,
                 ack: connection.next_seq,
                 flags: wire::flags::ACK,
+                segments: 0,
                 window: u16::MAX,
                 payload: &vec![0; len as usize],
             };
@@ -311,6 +312,7 @@ impl Host {
             len: u32::try_from(packet.bytes.len()).unwrap_or(u32::MAX),
             at_ns,
             ifindex: DEVICE,
+            segments: 0,
         };
         self.kernel.on_packet(hook, &seen, socket);
     }

@@ -15,6 +15,8 @@ pub struct __sk_buff {
     pub ifindex: u32,
     /// When it was sent, or 0.
     pub tstamp: u64,
+    /// Segments that the device makes of it; 0 of one that is not to be cut.
+    pub gso_segs: u32,
     /// Where the generated bindings have a union.
     pub __bindgen_anon_2: SkbSock,
 }
@@ -61,6 +63,7 @@ impl __sk_buff {
             len,
             ifindex: 0,
             tstamp: 0,
+            gso_segs: 0,
             __bindgen_anon_2: SkbSock {
                 sk: sock.map_or(ptr::null_mut(), ptr::from_mut),
             },

@@ -43,7 +43,8 @@ impl Connection {
     /// The client says this, or acknowledges only.
     pub fn ask(&mut self, kernel: &mut Kernel, at_ns: u64, payload: &[u8]) {
         let (seq, ack) = (self.socket.next_seq, self.answered);
-        self.pass(kernel, Hook::Ingress, at_ns, [seq, ack], payload);
+        let segment = self.segment(Hook::Ingress, at_ns, [seq, ack], payload);
+        segment.pass(kernel, &self.socket);
         self.socket.next_seq = seq.wrapping_add(len(payload));
         self.socket.bytes_received += payload.len() as u64;
     }
@@ -51,19 +52,39 @@ impl Connection {
     /// The server says this.
     pub fn answer(&mut self, kernel: &mut Kernel, at_ns: u64, payload: &[u8]) {
         let (seq, ack) = (self.answered, self.socket.next_seq);
-        self.pass(kernel, Hook::Egress, at_ns, [seq, ack], payload);
+        let segment = self.segment(Hook::Egress, at_ns, [seq, ack], payload);
+        segment.pass(kernel, &self.socket);
         self.answered = seq.wrapping_add(len(payload));
     }
 
-    fn pass(
+    /// The server sends again what it said last, in so many segments.
+    pub fn answer_again(&mut self, kernel: &mut Kernel, at_ns: u64, payload: &[u8], segments: u32) {
+        let seq = self.answered.wrapping_sub(len(payload));
+        let segment = Segment {
+            segments,
+            ..self.segment(Hook::Egress, at_ns, [seq, self.socket.next_seq], payload)
+        };
+        segment.pass(kernel, &self.socket);
+    }
+
+    /// The server says no more.
+    pub fn end(&mut self, kernel: &mut Kernel, at_ns: u64) {
+        let (seq, ack) = (self.answered, self.socket.next_seq);
+        let segment = Segment {
+            flags: flags::FIN | flags::ACK,
+            ..self.segment(Hook::Egress, at_ns, [seq, ack], &[])
+        };
+        segment.pass(kernel, &self.socket);
+    }
+
+    fn segment<'a>(
         &self,
-        kernel: &mut Kernel,
         hook: Hook,
         at_ns: u64,
         [seq, ack]: [u32; 2],
-        payload: &[u8],
-    ) {
-        let segment = Segment {
+        payload: &'a [u8],
+    ) -> Segment<'a> {
+        Segment {
             hook,
             client: self.client,
             at_ns,
@@ -74,9 +95,9 @@ impl Connection {
                 Hook::Ingress => self.window,
                 Hook::Egress => OPEN,
             },
+            segments: 0,
             payload,
-        };
-        segment.pass(kernel, &self.socket);
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use observer_common::{
     tftp::{Peer, Transfer},
 };
 
-use crate::{close, packets, pickup, retransmits, traced::TracedSock};
+use crate::{close, packets, pickup, traced::TracedSock};
 
 /// The programs' maps and settings, by the names that the loader finds them by.
 mod symbols {
@@ -109,6 +109,8 @@ pub struct Packet<'a> {
     pub at_ns: u64,
     /// The device; 1 is loopback.
     pub ifindex: u32,
+    /// Segments that the device makes of it; 0 of one that is not to be cut.
+    pub segments: u32,
 }
 
 /// This thread's kernel with the programs attached.
@@ -179,6 +181,7 @@ impl Kernel {
         let mut sock = socket.raw();
         let mut skb = __sk_buff::new(packet.bytes, packet.len, Some(&mut sock));
         skb.ifindex = packet.ifindex;
+        skb.gso_segs = packet.segments;
         let ctx = SkBuffContext::new(&raw mut skb);
         let _ = match hook {
             Hook::Ingress => packets::on_ingress::<true>(&ctx),
@@ -205,20 +208,6 @@ impl Kernel {
         };
         let _ = close::on_destroy(&traced, &traced);
         settle();
-    }
-
-    /// TCP sends so many segments again, from this port.
-    pub fn on_retransmit(&mut self, port: u16, segments: u64) {
-        let tuple = Tuple {
-            server_port: port,
-            ..Tuple::default()
-        };
-        let traced = Traced {
-            tuple,
-            cookie: 0,
-            pid: 0,
-        };
-        retransmits::on_retransmit(&traced, segments);
     }
 
     /// How many segments were sent again, from this port; `None` if it has no counter.

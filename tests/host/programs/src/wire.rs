@@ -83,6 +83,8 @@ pub struct Segment<'a> {
     pub flags: u8,
     /// How much more the sender takes, not scaled.
     pub window: u16,
+    /// Segments that the device makes of it; 0 of one that is not to be cut.
+    pub segments: u32,
     /// The payload.
     pub payload: &'a [u8],
 }
@@ -111,6 +113,7 @@ impl Segment<'_> {
             len: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
             at_ns: self.at_ns,
             ifindex: DEVICE,
+            segments: self.segments,
         };
         kernel.on_packet(self.hook, &packet, socket);
     }
@@ -142,6 +145,7 @@ impl Datagram<'_> {
             len: u32::try_from(end).unwrap_or(u32::MAX),
             at_ns: self.at_ns,
             ifindex: DEVICE,
+            segments: 0,
         };
         let socket = Socket {
             state: State::Closed,
