@@ -53,10 +53,7 @@ pub async fn run(config: Config) -> Result<()> {
     };
     watched.add(reason, settings.http_ports.iter().copied().collect());
 
-    let mut metrics = Metrics::new(config.classifier.endpoints());
-    for port in &config.http_ports {
-        metrics.ports.name(*port);
-    }
+    let metrics = Metrics::new(config.classifier.endpoints());
     let errors = Arc::new(Errors::default());
     let health = Arc::new(Health::default());
     let (scrapes, asked) = mpsc::channel(http::CONNECTIONS);

@@ -324,10 +324,9 @@ impl Observer {
             metrics.sockets.udp_drops(port, total);
         }
         metrics.sockets.set_queues(&self.servers.queues);
-        for (port, total) in self.kernel.retransmits() {
-            metrics.ports.retransmits(port, total);
-        }
-        metrics.ports.set_connections(&self.tracker.ports());
+        let ports = self.servers.queues.ports();
+        let (retransmits, connections) = (self.kernel.retransmits(), self.tracker.ports());
+        metrics.ports.set(ports, retransmits, &connections);
         metrics.links.set(&self.servers.links);
         for (failure, total) in self.errors.totals() {
             metrics.observer.errors(failure, total);

@@ -113,12 +113,29 @@ impl Namespaces {
     /// another could not.
     pub(super) fn interfaces(&mut self, ends: &Ends) -> (Vec<Interface>, io::Result<()>) {
         let (mut found, mut result) = (Vec::new(), Ok(()));
-        let others = self.others.values_mut().map(|other| &mut other.place);
-        for place in self.own.iter_mut().chain(others) {
-            match place.interfaces(ends) {
-                Ok(interfaces) => found.extend(interfaces),
+        // What fails is opened anew with the next question.
+        if let Some(mut own) = self.own.take() {
+            match own.interfaces(ends) {
+                Ok(interfaces) => {
+                    found.extend(interfaces);
+                    self.own = Some(own);
+                }
                 Err(error) => result = Err(error),
             }
+        }
+        self.others
+            .retain(|_, other| match other.place.interfaces(ends) {
+                Ok(interfaces) => {
+                    found.extend(interfaces);
+                    true
+                }
+                Err(error) => {
+                    result = Err(error);
+                    false
+                }
+            });
+        if result.is_err() {
+            self.pace.hurry(Instant::now());
         }
         (found, result)
     }
@@ -142,25 +159,29 @@ impl Namespaces {
             let id = match namespace(&process) {
                 Ok(id) => id,
                 Err(error) => {
-                    denied.a_look |= error.kind() == io::ErrorKind::PermissionDenied;
+                    let is_denied = error.kind() == io::ErrorKind::PermissionDenied;
+                    denied.a_look |= is_denied && process.is_alive();
                     continue;
                 }
             };
             if seen.contains(&id) || self.others.contains_key(&id) {
                 continue;
             }
-            let Some(serves) = serves(&process, wanted) else {
-                continue;
+            let opened = match serves(&process, wanted) {
+                None => continue,
+                Some(false) => Ok(()),
+                Some(true) => self.open(id, &process),
             };
-            seen.insert(id);
-            if let Err(error) = if serves {
-                self.open(id, &process)
-            } else {
-                Ok(())
-            } {
-                unreachable += 1;
-                denied.entry = Some(error);
+            match opened {
+                Ok(()) => {}
+                // Others may live there, too.
+                Err(_) if !process.is_alive() => continue,
+                Err(error) => {
+                    unreachable += 1;
+                    denied.entry = Some(error);
+                }
             }
+            seen.insert(id);
         }
         self.unreachable = unreachable;
         Ok(denied)

@@ -134,9 +134,14 @@ impl Reader {
         if let Some(why) = &denied.entry
             && first(&mut self.told.unreachable)
         {
+            let fix = if why.kind() == io::ErrorKind::PermissionDenied {
+                " (that needs CAP_SYS_ADMIN)"
+            } else {
+                ""
+            };
             tracing::warn!(
                 "the queues of servers in {} network namespaces are not known, they cannot be \
-                 entered: {why} (that needs CAP_SYS_ADMIN)",
+                 entered: {why}{fix}",
                 self.namespaces.unreachable()
             );
         }

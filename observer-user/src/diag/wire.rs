@@ -1,10 +1,6 @@
 //! Questions and answers over netlink.
 
-use std::{
-    io,
-    marker::PhantomData,
-    time::{Duration, Instant},
-};
+use std::{io, marker::PhantomData, time::Duration};
 
 use netlink_packet_core::{
     NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_MULTIPART, NLM_F_REQUEST, NetlinkDeserializable,
@@ -65,10 +61,9 @@ impl<M: Message> Wire<M> {
 
     fn ask(&mut self, question: M, flags: u16, mut take: impl FnMut(M)) -> io::Result<()> {
         self.send(question, flags)?;
-        let deadline = Instant::now() + PATIENCE;
         let mut reading = Reading::of(self.sequence);
         while !reading.is_over {
-            let len = self.receive(deadline)?;
+            let len = self.receive()?;
             let datagram = self.buffer.get(..len);
             let datagram = datagram.ok_or_else(|| invalid("a datagram that was cut"))?;
             reading.datagram(datagram, &mut take)?;
@@ -93,12 +88,9 @@ impl<M: Message> Wire<M> {
     }
 
     /// How long the datagram is, whether or not all of it is in the buffer.
-    fn receive(&mut self, deadline: Instant) -> io::Result<usize> {
+    fn receive(&mut self) -> io::Result<usize> {
         let flags = RecvFlags::TRUNC.bits().cast_signed();
         loop {
-            if Instant::now() >= deadline {
-                return Err(io::ErrorKind::TimedOut.into());
-            }
             match self.socket.recv(&mut &mut self.buffer[..], flags) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 done => return done,

@@ -158,8 +158,8 @@ impl Metrics {
         match fact {
             Fact::Lost(loss) | Fact::Dropped { loss, .. } => self.observer.lost(*loss, 1),
             Fact::Unread(unread) => self.observer.unread(*unread),
-            Fact::Begun { asked, .. } => self.ports.name(asked.tuple.server_port),
-            Fact::Answered { .. }
+            Fact::Begun { .. }
+            | Fact::Answered { .. }
             | Fact::Limited { .. }
             | Fact::Moved { .. }
             | Fact::Ended { .. }

@@ -15,7 +15,6 @@ use crate::model::ports::{NAMED, Name, Ports};
 pub struct PortMetrics {
     retransmits: Family<Counter, 1>,
     connections: Family<Gauge, 1>,
-    named: Ports,
     /// Those that there are, by the port's name.
     handles: BTreeMap<Name, Handles>,
     /// The kernel side's totals, as far as they are counted.
@@ -49,38 +48,32 @@ impl PortMetrics {
         Self {
             retransmits,
             connections,
-            named: Ports::default(),
             handles: BTreeMap::new(),
             counted: HashMap::new(),
         }
     }
 
-    /// Somebody named this port, or asked there: it has series of its own from now on, if there is
-    /// room.
-    pub fn name(&mut self, port: u16) {
-        self.named.serve(port);
-        if self.named.name(port) != Some(Name::Other) {
-            self.handles(port);
+    /// Takes the kernel side's own totals of segments that were sent again, and how many connections
+    /// there are now, by port. A port that has a name has series of its own; what came before it had
+    /// one is among the others.
+    pub fn set(
+        &mut self,
+        ports: &Ports,
+        retransmits: impl Iterator<Item = (u16, u64)>,
+        connections: &HashMap<u16, u64>,
+    ) {
+        for (_, name) in ports.all().filter(|(_, name)| *name != Name::Other) {
+            self.handles(name);
         }
-    }
-
-    /// The kernel side's own total of segments that were sent again from this port. What came
-    /// before the port had a name is among the others.
-    pub fn retransmits(&mut self, port: u16, total: u64) {
-        let counted = self.counted.entry(port).or_default();
-        let more = total.saturating_sub(*counted);
-        *counted += more;
-        if more != 0 {
-            self.handles(port).retransmits.inc_by(more);
+        for (port, total) in retransmits {
+            self.count(port, total, ports);
         }
-    }
-
-    /// How many connections there are now at each port.
-    pub fn set_connections(&mut self, ports: &HashMap<u16, u64>) {
         let mut sums: BTreeMap<Name, u64> = BTreeMap::new();
-        for (port, count) in ports {
-            self.handles(*port);
-            *sums.entry(name(&self.named, *port)).or_default() += count;
+        for (port, count) in connections {
+            *sums.entry(name(ports, *port)).or_default() += count;
+        }
+        for name in sums.keys() {
+            self.handles(*name);
         }
         for (name, handles) in &self.handles {
             let count = sums.get(name).copied().unwrap_or(0);
@@ -88,16 +81,18 @@ impl PortMetrics {
         }
     }
 
-    fn handles(&mut self, port: u16) -> &Handles {
-        let Self {
-            retransmits,
-            connections,
-            named,
-            handles,
-            ..
-        } = self;
-        let name = name(named, port);
-        handles.entry(name).or_insert_with(|| {
+    fn count(&mut self, port: u16, total: u64, ports: &Ports) {
+        let counted = self.counted.entry(port).or_default();
+        let more = total.saturating_sub(*counted);
+        *counted += more;
+        if more != 0 {
+            self.handles(name(ports, port)).retransmits.inc_by(more);
+        }
+    }
+
+    fn handles(&mut self, name: Name) -> &Handles {
+        let (retransmits, connections) = (&self.retransmits, &self.connections);
+        self.handles.entry(name).or_insert_with(|| {
             let label = || [name.label()];
             Handles {
                 retransmits: retransmits.with(label()),
@@ -108,8 +103,8 @@ impl PortMetrics {
 }
 
 /// One that has none yet is one of the others.
-fn name(named: &Ports, port: u16) -> Name {
-    named.name(port).unwrap_or(Name::Other)
+fn name(ports: &Ports, port: u16) -> Name {
+    ports.name(port).unwrap_or(Name::Other)
 }
 
 #[cfg(test)]
@@ -127,29 +122,35 @@ mod tests {
             .collect()
     }
 
+    fn set(
+        metrics: &mut PortMetrics,
+        ports: &Ports,
+        retransmits: &[(u16, u64)],
+        connections: &[(u16, u64)],
+    ) {
+        let connections = connections.iter().copied().collect();
+        metrics.set(ports, retransmits.iter().copied(), &connections);
+    }
+
     #[test]
     fn a_port_with_a_name_is_there_from_the_start() {
-        let mut metrics = metrics();
-        metrics.name(80);
-        assert_eq!(said(&metrics), [(Name::Port(80), 0, 0)]);
-        metrics.retransmits(80, 3);
-        metrics.retransmits(80, 3);
-        metrics.retransmits(80, 5);
-        metrics.set_connections(&HashMap::from([(80, 2)]));
-        assert_eq!(said(&metrics), [(Name::Port(80), 5, 2)]);
-        metrics.set_connections(&HashMap::new());
+        let (mut metrics, ports) = (metrics(), Ports::pinned(&[80]));
+        for (total, connections, count) in [(0, 0, 0), (3, 2, 3), (3, 2, 3), (5, 0, 5)] {
+            set(&mut metrics, &ports, &[(80, total)], &[(80, connections)]);
+            let connections = i64::try_from(connections).expect("small");
+            assert_eq!(said(&metrics), [(Name::Port(80), count, connections)]);
+        }
+        set(&mut metrics, &ports, &[], &[]);
         assert_eq!(said(&metrics), [(Name::Port(80), 5, 0)]);
     }
 
     #[test]
     fn what_came_before_its_name_stays_among_the_others() {
-        let mut metrics = metrics();
-        metrics.retransmits(8080, 4);
-        metrics.set_connections(&HashMap::from([(8080, 1)]));
+        let (mut metrics, mut ports) = (metrics(), Ports::default());
+        set(&mut metrics, &ports, &[(8080, 4)], &[(8080, 1)]);
         assert_eq!(said(&metrics), [(Name::Other, 4, 1)]);
-        metrics.name(8080);
-        metrics.retransmits(8080, 6);
-        metrics.set_connections(&HashMap::from([(8080, 1)]));
+        ports.serve(8080);
+        set(&mut metrics, &ports, &[(8080, 6)], &[(8080, 1)]);
         assert_eq!(
             said(&metrics),
             [(Name::Port(8080), 2, 1), (Name::Other, 4, 0)]
@@ -158,15 +159,12 @@ mod tests {
 
     #[test]
     fn the_first_have_names_and_nobody_loses_his() {
-        let mut metrics = metrics();
-        for port in 1..=40 {
-            metrics.name(port);
-        }
-        let ports = (1..=40).map(|port| (port, 1)).collect();
-        metrics.set_connections(&ports);
-        for port in 1..=40 {
-            metrics.retransmits(port, u64::from(port));
-        }
+        let all: Vec<u16> = (1..=40).collect();
+        let (mut metrics, ports) = (metrics(), Ports::pinned(&all));
+        let each = |value: fn(u16) -> u64| -> Vec<(u16, u64)> {
+            all.iter().map(|port| (*port, value(*port))).collect()
+        };
+        set(&mut metrics, &ports, &each(u64::from), &each(|_| 1));
         let named = (1..=16).map(|port| (Name::Port(port), u64::from(port), 1));
         let mut expected: Vec<_> = named.collect();
         expected.push((Name::Other, (17..=40).sum(), 24));

@@ -308,12 +308,12 @@ fn hostile_traffic_keeps_to_the_limit() {
             .sockets
             .udp_drops(u16::try_from(port).expect("few"), 1);
     }
-    metrics.sockets.set_queues(&every_port());
+    let queues = every_port();
+    metrics.sockets.set_queues(&queues);
     // As many ports as a host has.
     let ports = (1..=u16::MAX).map(|port| (port, 1)).collect();
-    metrics.ports.set_connections(&ports);
-    (1..=u16::MAX).for_each(|port| metrics.ports.name(port));
-    metrics.ports.set_connections(&ports);
+    let none = std::iter::empty();
+    metrics.ports.set(queues.ports(), none, &ports);
     metrics.links.set(&links(100));
     let exposition = metrics.encode().expect("encoded");
     let text = exposition.text(Format::OpenMetrics);
@@ -505,9 +505,9 @@ fn one_of_each(metrics: &mut Metrics, class: Class) {
     let mut queues = Queues::new(&[80], &[69], true);
     queues.on_sample(&sample(&queues, 5));
     metrics.sockets.set_queues(&queues);
-    metrics.ports.retransmits(80, 6);
-    metrics.ports.retransmits(8080, 7);
-    metrics.ports.set_connections(&[(80, 8), (8080, 9)].into());
+    let retransmits = [(80, 6), (8080, 7)].into_iter();
+    let connections = [(80, 8), (8080, 9)].into();
+    metrics.ports.set(queues.ports(), retransmits, &connections);
     metrics.links.set(&links(1));
     metrics.observer.errors(Failure::Accept, 1);
     metrics.observer.connections(Protocol::Tls, 4);

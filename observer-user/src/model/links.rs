@@ -15,9 +15,9 @@ pub const NAMED: usize = 8;
 const LOCAL: usize = 64;
 /// TFTP clients that are asked for at one time: those of a rack boot over one interface.
 const CLIENTS: usize = 16;
-/// An interface that was in none of so many samples is gone. Before that it may have been out of
-/// reach.
-const GONE: u32 = 120;
+/// Interfaces whose counters are remembered while they are out of reach, or lead nowhere: those that
+/// are missing for longest are forgotten.
+const REMEMBERED: usize = 256;
 
 /// What leads to interfaces; IPv4 as `::ffff:a.b.c.d`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -136,15 +136,15 @@ impl Links {
 
     /// Takes an answer: each interface once.
     pub fn on_sample(&mut self, interfaces: &[Interface]) {
-        self.seen.retain(|_, seen| {
+        for seen in self.seen.values_mut() {
             seen.missing += 1;
-            seen.missing <= GONE
-        });
+        }
         self.refused
             .retain(|name| interfaces.iter().any(|one| one.name == *name));
         for interface in interfaces {
             self.count(interface);
         }
+        self.forget();
         for (name, total) in &mut self.totals {
             let named = interfaces.iter().filter(|one| one.name == *name);
             total.speed = sum(named.map(|one| one.speed));
@@ -163,22 +163,35 @@ impl Links {
         self.left_out
     }
 
+    fn forget(&mut self) {
+        while self.seen.len() > REMEMBERED {
+            let longest = self.seen.iter().max_by_key(|(_, seen)| seen.missing);
+            if let Some((key, _)) = longest.map(|(key, seen)| (*key, seen.missing)) {
+                self.seen.remove(&key);
+            }
+        }
+    }
+
     fn count(&mut self, interface: &Interface) {
         let name = &interface.name;
         if !self.totals.contains_key(name) && self.totals.len() >= NAMED {
             self.left_out += u64::from(self.refused.insert(name.clone()));
             return;
         }
-        let now = interface.counted;
+        let key = (interface.namespace, interface.index);
+        // What it counted before it was seen counts as well.
+        let before = self.seen.get(&key);
+        let before = before.map_or_else(Counted::default, |seen| seen.counted);
+        let now = Counted {
+            // A list that was made while another device went may lack it.
+            queue: interface.counted.queue.or(before.queue),
+            ..interface.counted
+        };
         let seen = Seen {
             counted: now,
             missing: 0,
         };
-        // What it counted before it was seen counts as well.
-        let before = self
-            .seen
-            .insert((interface.namespace, interface.index), seen);
-        let before = before.map_or_else(Counted::default, |seen| seen.counted);
+        self.seen.insert(key, seen);
         self.totals
             .entry(name.clone())
             .or_default()

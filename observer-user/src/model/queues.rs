@@ -63,6 +63,11 @@ impl Queues {
         }
     }
 
+    /// The ports that have a label, and which.
+    pub fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
     /// What is to be asked next.
     pub fn wanted(&self) -> Wanted {
         Wanted {

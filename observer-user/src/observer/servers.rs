@@ -8,13 +8,18 @@ use crate::{
     model::{
         links::Links,
         queues::Queues,
-        sockets::{Sending, Wanted},
+        sockets::{Sample, Sending, Wanted},
     },
 };
+
+/// So many questions in a row that could not be asked, one a second, make what is known too old.
+const STUCK: u32 = 5;
 
 /// What is known of them, and who finds out.
 pub struct Servers {
     sampler: Sampler,
+    /// Questions that could not be asked, since the last answer.
+    unasked: u32,
     pub(super) queues: Queues,
     pub(super) links: Links,
 }
@@ -24,20 +29,29 @@ impl Servers {
     pub fn new(sampler: Sampler, queues: Queues) -> Self {
         Self {
             sampler,
+            unasked: 0,
             queues,
             links: Links::default(),
         }
     }
 
     /// Asks what is to be known next, of these connections too.
-    pub(super) fn ask(&self, connections: Vec<(u64, Tuple)>, tally: &mut Tally) {
+    pub(super) fn ask(&mut self, connections: Vec<(u64, Tuple)>, tally: &mut Tally) {
         let wanted = Wanted {
             connections,
             ends: self.links.wanted(),
             ..self.queues.wanted()
         };
-        if !self.sampler.ask(wanted) {
-            tally.skip(Task::Sample, 1);
+        if self.sampler.ask(wanted) {
+            return;
+        }
+        tally.skip(Task::Sample, 1);
+        self.unasked += 1;
+        if self.unasked == STUCK {
+            tracing::warn!(
+                "servers' queues and links are no longer known: the thread that reads them hangs"
+            );
+            self.take_in(&Sample::default());
         }
     }
 
@@ -46,8 +60,15 @@ impl Servers {
         let Some(sample) = self.sampler.take() else {
             return Vec::new();
         };
-        self.queues.on_sample(&sample);
-        self.links.on_sample(&sample.links);
+        if std::mem::take(&mut self.unasked) >= STUCK {
+            tracing::info!("servers' queues and links are known again");
+        }
+        self.take_in(&sample);
         sample.sending
+    }
+
+    fn take_in(&mut self, sample: &Sample) {
+        self.queues.on_sample(sample);
+        self.links.on_sample(&sample.links);
     }
 }

@@ -14,7 +14,7 @@ use tests::{
     client, netns::Netns, nginx::Nginx, observer::Observer, python::SlowPython, require_root,
 };
 
-use crate::{Tcp, is_calm, observe, of_port, until};
+use crate::{Tcp, is_calm, observe, of_port, tcp, until};
 
 /// A connection that is begun, and gets no further where the queue is full.
 fn begin(netns: &Netns, port: u16) -> OwnedFd {
@@ -110,9 +110,13 @@ fn a_server_that_stands_still_is_up_and_its_queue_grows() {
         .map(|_| netns.inside(ask).expect("inside"))
         .collect();
     let waiting = f64::from(CLIENTS);
-    let (scrape, state) = until(&observer, PORT, |state| state.length == waiting);
+    let scrape = observer.until(|scrape| {
+        let length = tcp(scrape, PORT).map(|state| state.length);
+        length == Some(waiting) && scrape.sum("http_requests_waiting", &[]) == waiting
+    });
+    let scrape = scrape.expect("all wait");
+    let state = tcp(&scrape, PORT).expect("a state");
     assert_eq!((state.up, state.limit, state.drops), (1.0, 16.0, 0.0));
-    assert_eq!(scrape.sum("http_requests_waiting", &[]), waiting);
     is_calm(&scrape);
     server.resume().expect("resume");
     for mut client in clients {

@@ -15,8 +15,12 @@ pub(crate) struct Tcp {
     pub(crate) drops: f64,
 }
 
+/// Nobody serves TFTP here; at 69 there may be somebody else's server.
+const NO_TFTP: &str = "18419";
+
 pub(crate) fn observe(port: u16) -> Observer {
-    Observer::start(&["--http-port", &port.to_string()]).expect("observer")
+    let port = port.to_string();
+    Observer::start(&["--http-port", &port, "--tftp-port", NO_TFTP]).expect("observer")
 }
 
 /// The one series of the port, if there is one.

@@ -1,6 +1,6 @@
 //! TFTP servers.
 
-use std::fs;
+use std::{fs, time::Duration};
 
 use rustix::process::Signal;
 use tests::{
@@ -16,6 +16,10 @@ use tests::{
 };
 
 use crate::{of_port, tcp};
+
+/// Within which a server is found wherever it is: searches are 30 s apart in the end.
+const FOUND: Duration = Duration::from_secs(40);
+const BETWEEN: Duration = Duration::from_millis(100);
 
 /// Receive queue and drops of all sockets at the port (Documentation/networking/proc_net_tcp.rst;
 /// the last column of net/udp).
@@ -92,14 +96,17 @@ fn a_tftp_server_that_does_not_read_has_a_queue_and_drops() {
 #[test]
 fn a_dead_dnsmasq_is_not_calm() {
     require_root();
+    let netns = Netns::new("dead").expect("netns");
     let observer = Observer::start(&["--http-port", "18417"]).expect("observer");
     // Nobody is there, and nobody said that somebody has to be.
     let is_up = |scrape: &Scrape| of_port(scrape, "pxe_listener_up", PORT);
     let asked = observer.until(|scrape| tcp(scrape, 18_417).is_some());
     assert_eq!(is_up(&asked.expect("an answer")), None);
-    let netns = Netns::new("dead").expect("netns");
     let server = Server::dnsmasq(&netns, &[], &[]).expect("dnsmasq");
-    let until = |value| observer.until(|scrape| is_up(scrape) == Some(value));
+    let until = |value| {
+        let said = |scrape: &Scrape| is_up(scrape) == Some(value);
+        observer.until_within(FOUND, BETWEEN, said)
+    };
     until(1.0).expect("up");
     drop(server);
     until(0.0).expect("down");

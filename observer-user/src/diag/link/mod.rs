@@ -24,6 +24,9 @@ use crate::model::links::{Ends, Interface, Queue};
 /// each lists all interfaces.
 const SELECT: Duration = Duration::from_secs(30);
 
+/// The number of our own namespace, which no other has.
+pub(super) const OWN: u64 = 0;
+
 /// Where interfaces are asked for: in the network namespace of the thread that opened it, wherever
 /// it is used then. It keeps that namespace alive.
 pub struct Links {
@@ -38,7 +41,7 @@ pub struct Links {
 }
 
 impl Links {
-    /// Of this thread's namespace, which has this number.
+    /// Of this thread's namespace, which has this number, or [`OWN`].
     pub fn open(namespace: u64) -> io::Result<Self> {
         Ok(Self {
             wire: Wire::open(NETLINK_ROUTE)?,
@@ -51,7 +54,7 @@ impl Links {
     }
 
     /// The interfaces that have these addresses or lead to these clients, and those beneath them.
-    /// Clients that were asked for once need not be again.
+    /// Clients that were asked for once are not each time.
     pub fn read(&mut self, ends: &Ends) -> io::Result<Vec<Interface>> {
         // A list that changed while it was made is made again.
         self.select(ends).or_else(|_| self.select(ends))?;
@@ -73,32 +76,35 @@ impl Links {
     }
 
     fn select(&mut self, ends: &Ends) -> io::Result<()> {
-        let is_due = self.next.is_none_or(|next| Instant::now() >= next);
+        // There is none again before all of it was read.
+        let next = self.next.take().filter(|next| Instant::now() < *next);
+        if next.is_none() {
+            self.asked = Ends::default();
+            self.routed.clear();
+        }
+        let routed = self.routed.clone();
         let clients = ends.clients.difference(&self.asked.clients);
         let clients: Vec<Ipv6Addr> = clients.copied().collect();
-        let routed = self.routed.len();
         for client in clients {
             let index = self.leaves_by(client)?;
             self.routed.extend(index);
         }
-        self.asked.clients.clone_from(&ends.clients);
-        if ends.local.is_empty() && self.routed.is_empty() {
-            return Ok(());
+        let is_same = self.asked.local == ends.local && self.routed == routed;
+        if next.is_none() || !is_same {
+            self.carriers = self.carriers_of(&ends.local)?;
         }
-        if !is_due && self.asked.local == ends.local && self.routed.len() == routed {
-            return Ok(());
-        }
-        // Not before all of it was read.
-        self.next = None;
-        let mut owners = self.owners(&ends.local)?;
-        let devices = self.devices()?;
-        self.routed
-            .retain(|index| devices.iter().any(|device| device.index == *index));
-        owners.extend(&self.routed);
-        self.carriers = carriers(&devices, &owners);
-        self.asked.local.clone_from(&ends.local);
-        self.next = Some(Instant::now() + SELECT);
+        self.asked.clone_from(ends);
+        self.next = next.or_else(|| Some(Instant::now() + SELECT));
         Ok(())
+    }
+
+    fn carriers_of(&mut self, local: &BTreeSet<Ipv6Addr>) -> io::Result<Vec<Device>> {
+        if local.is_empty() && self.routed.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut owners = self.owners(local)?;
+        owners.extend(&self.routed);
+        Ok(carriers(&self.devices()?, &owners))
     }
 
     fn owners(&mut self, addresses: &BTreeSet<Ipv6Addr>) -> io::Result<BTreeSet<u32>> {
@@ -150,7 +156,7 @@ impl Links {
         let Some((name, counted)) = message::read_counted(&answer) else {
             return Ok(None);
         };
-        let speed = if device.kind.has_speed() {
+        let speed = if device.kind.has_speed() && self.namespace == OWN {
             speed::speed(&name, device.index)
         } else {
             None

@@ -9,15 +9,12 @@ use procfs::{
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::{
-    diag::{Links, SockDiag},
+    diag::{Links, SockDiag, link::OWN},
     model::{
         links::{Ends, Interface},
         sockets::Wanted,
     },
 };
-
-/// The number of our own, which no other has.
-const OWN: u64 = 0;
 
 /// One namespace.
 pub(super) struct Place {

@@ -61,16 +61,43 @@ fn totals_are_the_interfaces_own_until_it_counts_anew() {
 }
 
 #[test]
-fn one_that_is_gone_for_long_is_forgotten() {
+fn one_that_was_out_of_reach_goes_on_however_long_that_was() {
     let mut links = Links::default();
     links.on_sample(&[interface(1, 2, "eth0", counted(10))]);
-    for _ in 0..=GONE {
+    for _ in 0..10_000 {
         links.on_sample(&[]);
     }
-    assert!(links.seen.is_empty());
-    assert_eq!(total(&links, "eth0"), whole(10));
     links.on_sample(&[interface(1, 2, "eth0", counted(30))]);
-    assert_eq!(total(&links, "eth0"), whole(40));
+    assert_eq!(total(&links, "eth0"), whole(30));
+}
+
+#[test]
+fn of_too_many_those_that_are_missing_for_longest_are_forgotten() {
+    let mut links = Links::default();
+    for index in 0..=REMEMBERED {
+        let index = u32::try_from(index).expect("small");
+        links.on_sample(&[interface(1, index, "eth0", counted(1))]);
+    }
+    assert_eq!(links.seen.len(), REMEMBERED);
+    let remembered = |index| links.seen.contains_key(&(1, index));
+    assert!(!remembered(0) && remembered(1));
+}
+
+#[test]
+fn a_queue_that_was_not_listed_once_is_the_same() {
+    let mut links = Links::default();
+    let queue = Some(Queue {
+        handle: 1,
+        drops: 5,
+    });
+    for queue in [queue, None, queue] {
+        let counted = Counted {
+            queue,
+            ..Counted::default()
+        };
+        links.on_sample(&[interface(1, 2, "eth0", counted)]);
+        assert_eq!(total(&links, "eth0").sent_drops, 5);
+    }
 }
 
 #[test]
