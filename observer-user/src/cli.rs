@@ -1,14 +1,13 @@
 //! The command line, as typed.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use observer_common::limits;
-use rustix::param::page_size;
+use serde::{Deserialize, Serialize};
 
 use crate::{
-    commands::{ProfileArgs, classify, rules},
-    model::stall::STALLED_AFTER_S,
+    commands::{ProfileArgs, classify, config, rules},
+    config::ranges,
 };
 
 /// Sees which boot surface saturates and who is waited for, from the kernel.
@@ -29,13 +28,16 @@ pub enum Command {
     Classify(classify::Args),
     /// Show rules, or test them.
     Rules(rules::Args),
+    /// Check a configuration file, or show what is in force.
+    Config(config::Args),
     /// Print docs/metrics.md.
     #[command(hide = true)]
     Docs,
 }
 
 /// How much is logged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum LogLevel {
     /// What stops us.
     Error,
@@ -48,7 +50,8 @@ pub enum LogLevel {
 }
 
 /// What becomes of requests that arrive over a loopback interface.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum LocalClients {
     /// They count as any other.
     Count,
@@ -57,58 +60,54 @@ pub enum LocalClients {
 }
 
 /// `pxe-observer run`.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub struct RunArgs {
+    /// Read this configuration first; flags win. Without it, /etc/pxe-observer/config.toml if it
+    /// is there.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// Address to serve /metrics on; may be given more than once. Without it, port 10069 on
     /// every address.
     #[arg(long = "web.listen-address", value_name = "ADDR:PORT")]
     pub listen: Vec<SocketAddr>,
     /// TCP port to watch for HTTP; may be given more than once. Without it, every listening
     /// port that is not bound to loopback only.
-    #[arg(long = "http-port", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long = "http-port", value_name = "N", value_parser = clap::value_parser!(u16).range(ranges::PORT))]
     pub http_ports: Vec<u16>,
     /// TCP port never to watch, whatever listens there; may be given more than once.
-    #[arg(long = "http-ignore-port", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long = "http-ignore-port", value_name = "N", value_parser = clap::value_parser!(u16).range(ranges::PORT))]
     pub ignored_ports: Vec<u16>,
     /// Whether clients on this host itself count: behind a reverse proxy on it a request counts
-    /// twice, at the proxy and at the server behind it.
-    #[arg(long, value_enum, default_value_t = LocalClients::Count)]
-    pub local_clients: LocalClients,
+    /// twice, at the proxy and at the server behind it. [default: count]
+    #[arg(long, value_enum)]
+    pub local_clients: Option<LocalClients>,
     /// UDP port where TFTP requests arrive; may be given more than once. Without it, 69. Servers
     /// answer from any port.
-    #[arg(long = "tftp-port", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long = "tftp-port", value_name = "N", value_parser = clap::value_parser!(u16).range(ranges::PORT))]
     pub tftp_ports: Vec<u16>,
     /// Seconds after which an answer or a TFTP transfer of which nothing is acknowledged counts as
-    /// stalled.
-    #[arg(long, value_name = "SECONDS", default_value_t = STALLED_AFTER_S, value_parser = clap::value_parser!(u16).range(1..=3600))]
-    pub stalled_after: u16,
+    /// stalled. [default: 5]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u16).range(ranges::STALLED_AFTER))]
+    pub stalled_after: Option<u16>,
     /// Connections to watched ports observed at one time; about 250 bytes of kernel memory each.
-    #[arg(long, value_name = "N", default_value_t = limits::CONNS, value_parser = clap::value_parser!(u32).range(1..=i64::from(limits::CONNS_MAX)))]
-    pub max_connections: u32,
+    /// [default: 65536]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(ranges::CONNECTIONS))]
+    pub max_connections: Option<u32>,
     /// Bytes of the event ring, a power of two: what the kernel side tells between two drains,
-    /// 2 to 50 ms apart or when it is half full, must fit.
-    #[arg(long, value_name = "N", default_value_t = limits::RING_BYTES, value_parser = ring_bytes)]
-    pub ring_bytes: u32,
+    /// 2 to 50 ms apart or when it is half full, must fit. [default: 8388608]
+    #[arg(long, value_name = "N", value_parser = ring_bytes)]
+    pub ring_bytes: Option<u32>,
     /// Endpoints to aggregate into.
     #[command(flatten)]
     pub profile: ProfileArgs,
-    /// How much to log, to standard error.
-    #[arg(long, value_enum, default_value_t = LogLevel::Info)]
-    pub log_level: LogLevel,
+    /// How much to log, to standard error. [default: info]
+    #[arg(long, value_enum)]
+    pub log_level: Option<LogLevel>,
 }
 
-/// What the kernel takes as the size of a ring.
 fn ring_bytes(text: &str) -> Result<u32, String> {
-    let page = page_size();
-    let fits = |bytes: &u32| {
-        bytes.is_power_of_two() && *bytes as usize >= page && *bytes <= limits::RING_BYTES_MAX
-    };
-    text.parse().ok().filter(fits).ok_or_else(|| {
-        format!(
-            "not a power of two from {page} (a page) to {}",
-            limits::RING_BYTES_MAX
-        )
-    })
+    let bytes = text.parse().map_err(|_| "not a number".to_owned())?;
+    ranges::ring_bytes(bytes)
 }
 
 #[cfg(test)]
@@ -120,23 +119,5 @@ mod tests {
     #[test]
     fn the_definition_is_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn a_ring_is_a_power_of_two_of_a_page_or_more() {
-        let page = u32::try_from(page_size()).expect("small");
-        for (bytes, taken) in [
-            (page, true),
-            (limits::RING_BYTES, true),
-            (limits::RING_BYTES_MAX, true),
-            (page / 2, false),
-            (page + 1, false),
-            (3 * page, false),
-            (0, false),
-        ] {
-            assert_eq!(ring_bytes(&bytes.to_string()).is_ok(), taken, "{bytes}");
-        }
-        assert!(ring_bytes("8M").is_err());
-        assert!(ring_bytes(&(u64::from(limits::RING_BYTES_MAX) * 2).to_string()).is_err());
     }
 }

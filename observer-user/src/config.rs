@@ -1,20 +1,50 @@
 //! The configuration, validated: after this nothing is parsed again.
+//!
+//! Flags win, then the file, then the defaults. The environment says nothing.
+
+mod effective;
+mod file;
+mod layer;
+pub(crate) mod ranges;
+mod setting;
 
 use std::{collections::HashSet, net::SocketAddr, sync::Arc};
 
-use anyhow::{Result, bail};
-
+use anyhow::{Context as _, Result, bail};
 use observer_common::limits::TFTP_PORTS;
 
+use self::setting::{Said, Setting};
+pub use self::{effective::Effective, file::DEFAULT_FILE};
 use crate::{
-    cli::{LocalClients, RunArgs},
-    model::classify::Classifier,
+    cli::{LocalClients, LogLevel, RunArgs},
+    model::{classify::Classifier, verdict::Thresholds},
 };
 
-/// Where TFTP requests arrive (RFC 1350), unless another port is named.
-const TFTP_PORT: u16 = 69;
 /// Addresses to serve at, at most.
 const LISTENERS: usize = 64;
+/// The table of thresholds.
+const TABLE: &str = "starvation";
+/// All that the file may say, as `config show` has it.
+const KEYS: [&str; 18] = [
+    "web_listen_address",
+    "http_port",
+    "http_ignore_port",
+    "local_clients",
+    "tftp_port",
+    "stalled_after",
+    "max_connections",
+    "ring_bytes",
+    "profile",
+    "rules",
+    "log_level",
+    "starvation.wait_seconds",
+    "starvation.handle_seconds",
+    "starvation.loss_ratio",
+    "starvation.link_ratio",
+    "starvation.slow_client_bytes_per_second",
+    "starvation.hold_seconds",
+    "starvation.clear_seconds",
+];
 
 /// What `run` runs with.
 pub struct Config {
@@ -38,52 +68,79 @@ pub struct Config {
     pub ring_bytes: u32,
     /// The active endpoints.
     pub classifier: Arc<Classifier>,
+    /// From where on somebody is said to starve.
+    pub thresholds: Thresholds,
+    /// How much is logged.
+    pub log_level: LogLevel,
 }
 
 impl Config {
-    /// Reads what the arguments name and checks all of it.
+    /// Reads what the arguments name, and the file, and checks all of it.
     pub fn from_args(args: &RunArgs) -> Result<Self> {
-        let contradicts = |port: &&u16| args.ignored_ports.contains(*port);
-        if let Some(port) = args.http_ports.iter().find(contradicts) {
-            bail!(
-                "--http-port {port} and --http-ignore-port {port} contradict each other: leave one of them out"
-            );
-        }
-        if args.tftp_ports.len() > TFTP_PORTS as usize {
-            bail!("--tftp-port is given more than {TFTP_PORTS} times: each has series of its own");
-        }
-        check_listeners(&args.listen)?;
+        Self::of(Effective::read(args)?)
+    }
+
+    /// Checks what was said.
+    pub fn of(said: Effective) -> Result<Self> {
+        let checked = check_ports(&said).and_then(|()| check_listeners(&said.listen));
+        let checked = checked.and_then(|()| said.endpoints.value.classifier());
+        let classifier = match said.file() {
+            Some(file) => checked.with_context(|| format!("with {}", file.display()))?,
+            None => checked?,
+        };
         Ok(Self {
-            listen: args.listen.clone(),
-            http_ports: args.http_ports.clone(),
-            ignored_ports: args.ignored_ports.clone(),
-            local_clients: args.local_clients,
-            tftp_ports: if args.tftp_ports.is_empty() {
-                vec![TFTP_PORT]
-            } else {
-                args.tftp_ports.clone()
-            },
-            tftp_pinned: !args.tftp_ports.is_empty(),
-            stalled_after_ns: u64::from(args.stalled_after) * 1_000_000_000,
-            max_connections: args.max_connections,
-            ring_bytes: args.ring_bytes,
-            classifier: Arc::new(args.profile.classifier()?),
+            classifier: Arc::new(classifier),
+            listen: said.listen.value,
+            http_ports: said.http_ports.value,
+            ignored_ports: said.ignored_ports.value,
+            local_clients: said.local_clients.value,
+            tftp_pinned: said.tftp_ports.origin != setting::Origin::Default,
+            tftp_ports: said.tftp_ports.value,
+            stalled_after_ns: u64::from(said.stalled_after.value) * 1_000_000_000,
+            max_connections: said.max_connections.value,
+            ring_bytes: said.ring_bytes.value,
+            thresholds: said.thresholds,
+            log_level: said.log_level.value,
         })
     }
 }
 
+fn check_ports(said: &Effective) -> Result<()> {
+    let (watched, ignored) = (&said.http_ports, &said.ignored_ports);
+    if let Some(port) = watched
+        .value
+        .iter()
+        .find(|port| ignored.value.contains(port))
+    {
+        bail!(
+            "{} {port} and {} {port} contradict each other: leave one of them out",
+            Said(watched.origin, "http_port"),
+            Said(ignored.origin, "http_ignore_port")
+        );
+    }
+    if said.tftp_ports.value.len() > TFTP_PORTS as usize {
+        bail!(
+            "{} is given more than {TFTP_PORTS} times: each has series of its own",
+            Said(said.tftp_ports.origin, "tftp_port")
+        );
+    }
+    Ok(())
+}
+
 /// Each costs a descriptor for ever, and who names one twice meant something else.
-fn check_listeners(listen: &[SocketAddr]) -> Result<()> {
+fn check_listeners(listen: &Setting<Vec<SocketAddr>>) -> Result<()> {
+    let said = Said(listen.origin, "web_listen_address");
+    let listen = &listen.value;
     if listen.len() > LISTENERS {
         bail!(
-            "--web.listen-address is given {} times: {LISTENERS} are the most",
+            "{said} is given {} times: {LISTENERS} are the most",
             listen.len()
         );
     }
     let mut seen = HashSet::new();
     let twice = |address: &&SocketAddr| address.port() != 0 && !seen.insert(**address);
     if let Some(address) = listen.iter().find(twice) {
-        bail!("--web.listen-address {address} is given twice: leave one of them out");
+        bail!("{said} {address} is given twice: leave one of them out");
     }
     Ok(())
 }
@@ -99,7 +156,9 @@ mod tests {
         let line = ["pxe-observer", "run"].iter().chain(arguments);
         match Cli::try_parse_from(line)?.command {
             Command::Run(args) => Config::from_args(&args),
-            Command::Classify(_) | Command::Docs | Command::Rules(_) => bail!("not run"),
+            Command::Classify(_) | Command::Config(_) | Command::Docs | Command::Rules(_) => {
+                bail!("not run")
+            }
         }
     }
 

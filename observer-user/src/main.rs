@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use clap::Parser as _;
 use observer_user::{
     cli::{Cli, Command, LogLevel, RunArgs},
-    commands::{Streams, classify, docs, rules},
+    commands::{Streams, classify, config, docs, rules},
     config::Config,
     daemon,
 };
@@ -28,6 +28,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run(&args),
         Command::Classify(args) => printing(|streams| classify::run(args, streams)),
         Command::Rules(args) => printing(|streams| rules::run(args, streams)),
+        Command::Config(args) => printing(|streams| config::run(args, streams)),
         Command::Docs => printing(docs::run),
     };
     ended.unwrap_or_else(|error| {
@@ -37,7 +38,6 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &RunArgs) -> Result<ExitCode> {
-    log_to_stderr(args.log_level);
     let config = match Config::from_args(args) {
         Ok(config) => config,
         Err(error) => {
@@ -45,6 +45,7 @@ fn run(args: &RunArgs) -> Result<ExitCode> {
             return Ok(ExitCode::from(BAD_CONFIGURATION));
         }
     };
+    log_to_stderr(config.log_level);
     // Two threads: one may encode a scrape while the other drains the ring.
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

@@ -127,6 +127,21 @@ fn a_bad_rules_file_is_named() {
 }
 
 #[test]
+fn a_bad_configuration_is_named_with_its_place() {
+    let folder = tempfile::tempdir().expect("folder");
+    let file = folder.path().join("config.toml");
+    fs::write(&file, "\nhttp_prot = [80]\n").expect("write");
+    let said =
+        "config.toml: line 2, column 1: unknown key http_prot: the nearest known one is http_port";
+    check(run_on("127.0.0.1:0").arg("--config").arg(&file), 2, said);
+    let mut command = Command::new(observer::binary());
+    check(command.args(["config", "check"]).arg(&file), 2, said);
+    fs::write(&file, "http_port = [80]\nhttp_ignore_port = [80]").expect("write");
+    let said = "config.toml: http_port 80 and http_ignore_port 80 contradict each other";
+    check(run_on("127.0.0.1:0").arg("--config").arg(&file), 2, said);
+}
+
+#[test]
 fn in_a_cgroup_namespace_it_names_the_fix() {
     require_root();
     let script = "set -e; mount -t cgroup2 none \"$1\"; mkdir -p \"$1/pxeo-test-$$\"

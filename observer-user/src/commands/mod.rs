@@ -3,6 +3,7 @@
 //! Exit status: 0 done, 1 the answer is no, 2 what was given cannot be used.
 
 pub mod classify;
+pub mod config;
 pub mod docs;
 mod profile;
 pub mod rules;

@@ -3,6 +3,7 @@
 use std::{borrow::Cow, fs::File, io::Read as _, path::PathBuf};
 
 use anyhow::{Context as _, ensure};
+use serde::{Deserialize, Serialize};
 
 use crate::model::classify::{self, Classifier};
 
@@ -10,7 +11,8 @@ use crate::model::classify::{self, Classifier};
 const MAX_FILE: u64 = 1 << 20;
 
 /// The built-in profiles.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum BuiltIn {
     /// Thirteen boot stages, for any provisioner.
     #[default]
@@ -22,9 +24,9 @@ pub enum BuiltIn {
 /// Selects the active rules.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct ProfileArgs {
-    /// Use a built-in profile
-    #[arg(long, value_enum, default_value_t)]
-    pub profile: BuiltIn,
+    /// Use a built-in profile [default: generic]
+    #[arg(long, value_enum)]
+    pub profile: Option<BuiltIn>,
 
     /// Use the rules of this TOML file instead (see `rules show`)
     #[arg(long, value_name = "FILE", conflicts_with = "profile")]
@@ -49,7 +51,7 @@ impl ProfileArgs {
 
     pub(super) fn load(&self) -> anyhow::Result<Active> {
         let Some(path) = &self.rules else {
-            return Ok(match self.profile {
+            return Ok(match self.profile.unwrap_or_default() {
                 BuiltIn::Generic => Active {
                     text: classify::GENERIC.into(),
                     classifier: Classifier::generic(),

@@ -180,7 +180,7 @@ mod tests {
                 err: &mut err,
             };
             let profile = ProfileArgs {
-                profile,
+                profile: Some(profile),
                 rules: None,
             };
             assert_eq!(show(&profile, streams).expect("written"), Ended::Done);

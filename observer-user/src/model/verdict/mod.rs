@@ -1,0 +1,5 @@
+//! Who starves, and of what.
+
+mod thresholds;
+
+pub use thresholds::Thresholds;
