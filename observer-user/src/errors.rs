@@ -24,11 +24,13 @@ pub enum Failure {
     Links,
     /// Searching for the network namespaces of servers.
     Namespaces,
+    /// Searching for the processes of servers.
+    Owners,
 }
 
 impl Failure {
     /// All of them, in order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Accept,
         Self::Encode,
         Self::Process,
@@ -37,6 +39,7 @@ impl Failure {
         Self::TcpInfo,
         Self::Links,
         Self::Namespaces,
+        Self::Owners,
     ];
 
     /// The label value.
@@ -50,6 +53,7 @@ impl Failure {
             Self::TcpInfo => "tcp_info",
             Self::Links => "links",
             Self::Namespaces => "namespaces",
+            Self::Owners => "owners",
         }
     }
 }

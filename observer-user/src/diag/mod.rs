@@ -4,6 +4,7 @@ mod link;
 mod listeners;
 mod netns;
 mod process;
+mod processes;
 mod sampler;
 mod sock_diag;
 mod wire;

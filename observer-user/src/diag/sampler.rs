@@ -2,6 +2,7 @@
 //! events waits for it.
 
 use std::{
+    collections::BTreeMap,
     io,
     sync::{
         Arc,
@@ -11,10 +12,16 @@ use std::{
     time::Instant,
 };
 
-use super::netns::{Denied, Namespaces};
+use super::{
+    netns::{Denied, Namespaces},
+    processes::{self, Processes},
+};
 use crate::{
     errors::{Errors, Failure},
-    model::sockets::{Sample, Wanted},
+    model::{
+        processes::Serves,
+        sockets::{Listener, Sample, UdpSocket, Wanted},
+    },
 };
 
 /// Questions to the thread, and its answers.
@@ -61,7 +68,18 @@ struct Reader {
     sending: Source,
     links: Source,
     searches: Source,
+    processes: Processes,
+    owners: Source,
     told: Told,
+}
+
+/// The sockets at servers' ports.
+fn sockets(tcp: Option<&[Listener]>, udp: Option<&[UdpSocket]>) -> BTreeMap<u64, Serves> {
+    let tcp = tcp.unwrap_or_default().iter();
+    let tcp = tcp.map(|socket| (socket.inode, Serves::Tcp(socket.port)));
+    let udp = udp.unwrap_or_default().iter();
+    let udp = udp.map(|socket| (socket.inode, Serves::Udp(socket.port)));
+    tcp.chain(udp).collect()
 }
 
 /// What is said once.
@@ -93,6 +111,11 @@ impl Reader {
                 Failure::Namespaces,
                 "network namespaces of servers cannot be searched for",
             ),
+            processes: Processes::new(),
+            owners: Source::new(
+                Failure::Owners,
+                "processes of servers cannot be searched for",
+            ),
             told: Told::default(),
         }
     }
@@ -113,6 +136,11 @@ impl Reader {
         let (links, read) = namespaces.interfaces(&wanted.ends);
         self.links.check(read, errors);
         namespaces.tidy_up();
+        let sockets = sockets(listeners.as_deref(), udp.as_deref());
+        let owners = self.processes.owners(&sockets, Instant::now());
+        let owners = self.owners.check(owners, errors).unwrap_or_default();
+        let mut pids = wanted.processes.clone();
+        pids.extend(owners.values().flatten());
         Sample {
             unreachable: namespaces.unreachable(),
             wanted,
@@ -120,6 +148,8 @@ impl Reader {
             udp,
             sending: sending.unwrap_or_default(),
             links,
+            owners,
+            processes: processes::read(&pids),
         }
     }
 

@@ -176,20 +176,21 @@ fn sample(queues: &Queues, number: u32) -> Sample {
         limit: 2 * number,
         drops: 3 * number,
         cookie: u64::from(*port),
+        inode: 0,
     };
     let udp = |port: &u16| UdpSocket {
         port: *port,
         queue_bytes: 4 * number,
         drops: 5 * number,
         cookie: u64::from(*port),
+        inode: 0,
     };
     Sample {
         listeners: Some(wanted.tcp.iter().map(listener).collect()),
         udp: Some(wanted.udp.iter().map(udp).collect()),
         unreachable: 1,
-        links: Vec::new(),
         wanted,
-        sending: Vec::new(),
+        ..Sample::default()
     }
 }
 
@@ -207,6 +208,7 @@ fn links(number: u32) -> Links {
             queue: Some(Queue {
                 handle: 1,
                 drops: 50,
+                backlog: 0,
             }),
         },
         speed: Some(125_000_000),
@@ -548,6 +550,7 @@ fn one_of_each_transfer(class: Class) -> Vec<TransferFact> {
             asked,
             sent: 7,
             received: 10_000,
+            blocks: 2,
             retransmits: 3,
         },
         TransferFact::Failed {

@@ -245,6 +245,7 @@ impl TftpMetrics {
                 sent,
                 received,
                 retransmits,
+                ..
             } => {
                 if let Some(endpoint) = self.of(asked) {
                     endpoint.sent.inc_by(*sent);

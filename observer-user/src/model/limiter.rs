@@ -91,7 +91,7 @@ impl Limited {
         self.0.iter().sum()
     }
 
-    fn add(&mut self, other: Self) {
+    pub(super) fn add(&mut self, other: Self) {
         for (ns, more) in self.0.iter_mut().zip(other.0) {
             *ns += more;
         }

@@ -65,6 +65,9 @@ pub struct Queue {
     pub handle: u32,
     /// Packets that found no room, or waited too long. It wraps.
     pub drops: u32,
+    /// Bytes that wait for the device, or its shaper, to take them; 0 where they wait for their time
+    /// (`fq`).
+    pub backlog: u32,
 }
 
 /// All that was counted under one name. Interfaces of different namespaces may share it.
@@ -80,6 +83,8 @@ pub struct Total {
     pub sent_drops: u64,
     /// Bytes a second each way, as of the last sample; `None` if that is not known of each.
     pub speed: Option<u64>,
+    /// Bytes that waited to be sent, as of the last sample.
+    pub backlog: u64,
 }
 
 /// What the last sample said, and what all of them did.
@@ -146,8 +151,10 @@ impl Links {
         }
         self.forget();
         for (name, total) in &mut self.totals {
-            let named = interfaces.iter().filter(|one| one.name == *name);
-            total.speed = sum(named.map(|one| one.speed));
+            let named = || interfaces.iter().filter(|one| one.name == *name);
+            total.speed = sum(named().map(|one| one.speed));
+            let queues = named().filter_map(|one| one.counted.queue);
+            total.backlog = queues.map(|queue| u64::from(queue.backlog)).sum();
         }
     }
 

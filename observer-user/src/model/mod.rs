@@ -13,6 +13,7 @@ pub mod links;
 pub mod loss;
 pub mod place;
 pub mod ports;
+pub mod processes;
 pub mod protocol;
 pub mod queues;
 pub mod sockets;

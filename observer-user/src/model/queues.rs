@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
     fact::Fact,
-    links::Ends,
     ports::{Name, Ports},
     sockets::{Listener, Sample, UdpSocket, Wanted},
 };
@@ -74,8 +73,7 @@ impl Queues {
             tcp: self.ports.all().map(|(port, _)| port).collect(),
             udp: self.tftp.keys().copied().collect(),
             served: self.ports.served(),
-            connections: Vec::new(),
-            ends: Ends::default(),
+            ..Wanted::default()
         }
     }
 

@@ -1,10 +1,16 @@
 //! What the kernel says of sockets, and of which it is asked.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use observer_common::conn::Tuple;
 
-use super::links::{Ends, Interface};
+use super::{
+    links::{Ends, Interface},
+    processes::{Process, Serves},
+};
 
 /// A TCP socket that listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +27,8 @@ pub struct Listener {
     pub drops: u32,
     /// Its own number: no other socket has had or will have it.
     pub cookie: u64,
+    /// By which a descriptor of a process names it.
+    pub inode: u64,
 }
 
 /// A UDP socket that takes datagrams from anybody.
@@ -35,6 +43,8 @@ pub struct UdpSocket {
     pub drops: u32,
     /// Its own number: no other socket has had or will have it.
     pub cookie: u64,
+    /// By which a descriptor of a process names it.
+    pub inode: u64,
 }
 
 /// How a connection sends (`struct tcp_info`, net/ipv4/tcp.c `tcp_get_info`).
@@ -75,6 +85,8 @@ pub struct Wanted {
     pub connections: Vec<(u64, Tuple)>,
     /// What leads to the interfaces that carry boot traffic.
     pub ends: Ends,
+    /// Processes that took requests up.
+    pub processes: BTreeSet<u32>,
 }
 
 /// What was found, of all that were asked for, in every namespace that can be reached.
@@ -92,4 +104,8 @@ pub struct Sample {
     pub links: Vec<Interface>,
     /// Network namespaces that have such sockets and cannot be entered.
     pub unreachable: usize,
+    /// The processes that hold those sockets.
+    pub owners: BTreeMap<Serves, BTreeSet<u32>>,
+    /// What they do, and those that were asked for; nothing of those that are gone.
+    pub processes: Vec<Process>,
 }

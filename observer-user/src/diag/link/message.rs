@@ -186,13 +186,20 @@ pub(super) fn root_queue(answer: &Message) -> Option<(u32, Queue)> {
         };
         Some(stats)
     });
-    let drops = stats?.iter().find_map(|stats| {
+    let queue = stats?.iter().find_map(|stats| {
         let TcStats2::Queue(queue) = stats else {
             return None;
         };
-        Some(queue.drops)
+        Some(queue)
     })?;
-    let index = u32::try_from(message.header.index).ok()?;
-    let handle = message.header.handle.into();
-    Some((index, Queue { handle, drops }))
+    // What it holds is not due yet (net/sched/sch_fq.c).
+    let is_fair =
+        |attribute: &TcAttribute| matches!(attribute, TcAttribute::Kind(kind) if kind == "fq");
+    let is_paced = message.attributes.iter().any(is_fair);
+    let queue = Queue {
+        handle: message.header.handle.into(),
+        drops: queue.drops,
+        backlog: if is_paced { 0 } else { queue.backlog },
+    };
+    Some((u32::try_from(message.header.index).ok()?, queue))
 }

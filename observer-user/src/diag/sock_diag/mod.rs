@@ -139,6 +139,7 @@ fn listener(response: &InetResponse) -> Option<Listener> {
         limit: header.send_queue,
         drops: memory(response)?.drops,
         cookie: join(header.socket_id.cookie),
+        inode: header.inode.into(),
     })
 }
 
@@ -149,6 +150,7 @@ fn udp_socket(response: &InetResponse) -> Option<UdpSocket> {
         queue_bytes: header.recv_queue,
         drops: memory(response)?.drops,
         cookie: join(header.socket_id.cookie),
+        inode: header.inode.into(),
     })
 }
 

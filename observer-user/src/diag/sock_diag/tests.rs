@@ -87,8 +87,10 @@ fn a_listener_says_who_waits_and_whom_it_did_not_take() {
         limit: 1,
         drops: 0,
         cookie,
+        inode: only().inode,
     };
     assert_eq!(only(), empty);
+    assert_ne!(empty.inode, 0);
     let waiting = [begin(port), begin(port)];
     assert_eq!(only(), Listener { queue: 2, ..empty });
     // Its first SYN finds the queue full, at once over loopback.
@@ -148,6 +150,7 @@ fn datagrams_that_wait_are_told_and_those_that_found_no_room() {
             queue_bytes: 0,
             drops: 0,
             cookie,
+            inode: only().inode,
         }
     );
     client.send(&[0; 100]).expect("send");

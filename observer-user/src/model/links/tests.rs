@@ -41,6 +41,7 @@ fn whole(number: u64) -> Total {
         received_drops: 3 * number,
         sent_drops: 4 * number,
         speed: None,
+        backlog: 0,
     }
 }
 
@@ -89,6 +90,7 @@ fn a_queue_that_was_not_listed_once_is_the_same() {
     let queue = Some(Queue {
         handle: 1,
         drops: 5,
+        backlog: 0,
     });
     for queue in [queue, None, queue] {
         let counted = Counted {
@@ -131,7 +133,11 @@ fn a_queues_drops_wrap_and_another_queue_begins_at_0() {
         (2, high, 25 + u64::from(high)),
         (2, 3, 25 + (1 << 32) + 3),
     ] {
-        let queue = Some(Queue { handle, drops });
+        let queue = Some(Queue {
+            handle,
+            drops,
+            backlog: 0,
+        });
         let counted = Counted {
             queue,
             ..Counted::default()
@@ -147,6 +153,7 @@ fn drops_of_the_device_and_of_its_queue_are_one_sum() {
     let queue = Some(Queue {
         handle: 1,
         drops: 5,
+        backlog: 0,
     });
     let counted = Counted {
         queue,

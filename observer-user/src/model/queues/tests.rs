@@ -15,6 +15,7 @@ fn listener(port: u16, cookie: u64, queue: u32, drops: u32) -> Listener {
         limit: 10,
         drops,
         cookie,
+        inode: 0,
     }
 }
 
@@ -24,6 +25,7 @@ fn datagrams(port: u16, queue_bytes: u32) -> UdpSocket {
         queue_bytes,
         drops: 0,
         cookie: 1,
+        inode: 0,
     }
 }
 
@@ -53,9 +55,7 @@ fn sample(queues: &Queues, listeners: &[Listener], udp: &[UdpSocket]) -> Sample 
         wanted: queues.wanted(),
         listeners: Some(listeners.to_vec()),
         udp: Some(udp.to_vec()),
-        unreachable: 0,
-        sending: Vec::new(),
-        links: Vec::new(),
+        ..Sample::default()
     }
 }
 

@@ -70,6 +70,8 @@ pub enum Fact {
         sent: u64,
         /// File bytes to the server.
         received: u64,
+        /// Blocks of them.
+        blocks: u64,
         /// Packets that the server sent again.
         retransmits: u64,
     },

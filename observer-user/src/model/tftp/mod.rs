@@ -220,6 +220,13 @@ impl Transfers {
         live
     }
 
+    /// All that are in flight: what was asked, and whether nobody has answered.
+    pub fn under_way(&self) -> impl Iterator<Item = (&Asked, bool)> {
+        let lives = |transfer: &&Transfer| !transfer.is_over();
+        let transfers = self.transfers.values().filter(lives);
+        transfers.map(|transfer| (transfer.asked(), transfer.is_waiting()))
+    }
+
     fn on_request(&mut self, event: &Event<'_>, facts: &mut Vec<Fact>) {
         let (header, wire) = (&event.header, &event.header.transfer);
         if let Some(mut former) = self.transfers.remove(&header.peer) {

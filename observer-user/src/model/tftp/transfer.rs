@@ -42,6 +42,7 @@ enum State {
 #[derive(Clone, Copy, Debug, Default)]
 struct Told {
     bytes: u64,
+    blocks: u64,
     repeats: u64,
     client_error: bool,
     server_error: bool,
@@ -233,6 +234,7 @@ impl Transfer {
             Operation::Read => wire.server.side.bytes,
             Operation::Write => wire.client.side.bytes,
         };
+        let blocks = blocks(self.ends(wire).0.blocks);
         let moved = bytes.saturating_sub(self.told.bytes);
         let retransmits = repeats.saturating_sub(self.told.repeats);
         if moved != 0 || retransmits != 0 {
@@ -244,10 +246,11 @@ impl Transfer {
                 asked: self.asked,
                 sent,
                 received,
+                blocks: blocks.saturating_sub(self.told.blocks),
                 retransmits,
             });
         }
-        (self.told.bytes, self.told.repeats) = (bytes, repeats);
+        (self.told.bytes, self.told.blocks, self.told.repeats) = (bytes, blocks, repeats);
     }
 
     fn tell_errors(&mut self, wire: &Wire, facts: &mut Vec<Fact>) {

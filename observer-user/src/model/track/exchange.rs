@@ -9,7 +9,7 @@ use observer_common::{
     flow::is_after,
 };
 
-use super::{assembly::Assembly, phases::Stamps};
+use super::{At, UnderWay, assembly::Assembly, phases::Stamps};
 use crate::model::{
     classify::Endpoint,
     fact::{Asked, ExchangeId, Fact, Outcome},
@@ -30,6 +30,8 @@ pub(super) struct Exchange {
     request: Request,
     response: Response,
     stamps: Stamps,
+    /// Who took the request up; 0 while nobody has.
+    pid: u32,
     moved: Moved,
     /// Of the few that are sent for so long that their clocks were read.
     sampled: Option<Box<Sampled>>,
@@ -123,6 +125,7 @@ impl Exchange {
                 received: begun_ns,
                 ..Stamps::default()
             },
+            pid: 0,
             moved: Moved::default(),
             sampled: None,
             sent_ns: 0,
@@ -180,6 +183,24 @@ impl Exchange {
         self.is_in_flight() && self.stamps.picked.is_none() && self.stamps.answered.is_none()
     }
 
+    /// Who has it and since when, if it is in flight.
+    pub(super) fn under_way(&self) -> Option<UnderWay> {
+        let asked = *self.asked().filter(|_| self.is_in_flight())?;
+        let stamps = &self.stamps;
+        let (at, since_ns) = match (stamps.answered, stamps.picked) {
+            (Some(answered), _) => (At::Sent, answered),
+            (None, Some(picked)) => (At::Handled, picked.max(stamps.received)),
+            (None, None) => (At::Waits, stamps.head),
+        };
+        let pid = (self.pid != 0).then_some(self.pid);
+        Some(UnderWay {
+            asked,
+            pid,
+            at,
+            since_ns,
+        })
+    }
+
     /// Whom it waits for, if it is in flight, its answer has begun, and for so many nanoseconds
     /// nothing of it was acknowledged.
     pub(super) fn stalled(&self, after_ns: u64) -> Option<WaitsFor> {
@@ -222,6 +243,7 @@ impl Exchange {
         if self.stamps.picked.is_none() && pickup.turn != 0 && !is_after(self.id.turn, pickup.turn)
         {
             self.stamps.picked = Some(pickup.ns);
+            self.pid = pickup.pid;
         }
         if conn.response.turn == self.id.turn {
             self.sent_ns = conn.response.last_ns;

@@ -22,7 +22,7 @@ use self::{connection::Connection, exchange::Exchange};
 use super::{
     classify::{Classifier, Endpoint, MAX_ENDPOINTS},
     event::{Event, Kind},
-    fact::Fact,
+    fact::{Asked, Fact},
     limiter::{Clocks, Reading},
     loss::Loss,
     stall::{STALLED_AFTER_NS, WaitsFor},
@@ -62,6 +62,30 @@ pub struct Live {
     pub stalled: [[u64; MAX_ENDPOINTS]; WaitsFor::ALL.len()],
     /// Requests whose first line is incomplete.
     pub heads_incomplete: u64,
+}
+
+/// An exchange in flight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnderWay {
+    /// What was asked.
+    pub asked: Asked,
+    /// The process that took it up, if that is known.
+    pub pid: Option<u32>,
+    /// How far it is.
+    pub at: At,
+    /// Since when, `CLOCK_MONOTONIC` nanoseconds.
+    pub since_ns: u64,
+}
+
+/// How far an exchange in flight is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum At {
+    /// No process has taken it up.
+    Waits,
+    /// The server works on it.
+    Handled,
+    /// Its answer has begun.
+    Sent,
 }
 
 impl Live {
@@ -271,6 +295,12 @@ impl Tracker {
             live.add(exchange, self.stalled_after_ns);
         }
         live
+    }
+
+    /// All that are in flight.
+    pub fn under_way(&self) -> impl Iterator<Item = UnderWay> {
+        let exchanges = self.connections.values().flat_map(Connection::exchanges);
+        exchanges.filter_map(Exchange::under_way)
     }
 
     /// How many connections are known at each port of a server.
