@@ -103,6 +103,9 @@ pub struct RunArgs {
     /// How much to log, to standard error. [default: info]
     #[arg(long, value_enum)]
     pub log_level: Option<LogLevel>,
+    /// For tests of who watches us: the task that drains stands still after so many seconds.
+    #[arg(long, hide = true, value_name = "SECONDS")]
+    pub wedge_after: Option<u64>,
 }
 
 fn ring_bytes(text: &str) -> Result<u32, String> {

@@ -8,7 +8,11 @@ mod layer;
 pub(crate) mod ranges;
 mod setting;
 
-use std::{collections::HashSet, net::SocketAddr, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    net::SocketAddr,
+    sync::Arc,
+};
 
 use anyhow::{Context as _, Result, bail};
 use observer_common::limits::TFTP_PORTS;
@@ -72,6 +76,8 @@ pub struct Config {
     pub thresholds: Thresholds,
     /// How much is logged.
     pub log_level: LogLevel,
+    /// What only a restart changes, by key.
+    pub fixed: BTreeMap<&'static str, String>,
 }
 
 impl Config {
@@ -89,6 +95,7 @@ impl Config {
             None => checked?,
         };
         Ok(Self {
+            fixed: said.fixed()?,
             classifier: Arc::new(classifier),
             listen: said.listen.value,
             http_ports: said.http_ports.value,

@@ -11,32 +11,39 @@ use anyhow::{Context as _, Result, bail};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::{mpsc, watch},
-    time::timeout,
+    task::JoinHandle,
+    time::{sleep, timeout},
 };
 
 use crate::{
-    cli::LocalClients,
+    cli::{LocalClients, RunArgs},
     config::Config,
     diag,
     errors::Errors,
-    health::Health,
+    health::{Health, Section},
     http,
     kernel::{self, Kernel, Settings},
+    manager::Manager,
     metrics::Metrics,
     model::{queues::Queues, tftp::Transfers, track::Tracker},
     observer::{Observer, Parts, Servers},
+    reload::Reloader,
     watched::{Reason, Watched},
 };
 
 /// Default port of the scrape endpoint.
 pub const PORT: u16 = 10_069;
-/// What connections under way get when we stop.
-const LAST_ANSWERS: Duration = Duration::from_millis(500);
+/// What the last drain and the scrapes in hand get when we stop.
+const LAST_DRAIN: Duration = Duration::from_millis(600);
+/// What connections under way get then.
+const LAST_ANSWERS: Duration = Duration::from_millis(200);
 
 /// Observes until SIGINT or SIGTERM.
-pub async fn run(config: Config) -> Result<()> {
+pub async fn run(args: RunArgs, config: Config) -> Result<()> {
     // First, so that no signal ends us without a last drain.
     let stop = stop_signal()?;
+    let wedge_after = args.wedge_after;
+    let hangups = signal(SignalKind::hangup()).context("handle SIGHUP")?;
     kernel::preflight()?;
     let listeners = http::bind(&config.listen, PORT)?;
     let addresses = addresses(&listeners)?;
@@ -45,6 +52,7 @@ pub async fn run(config: Config) -> Result<()> {
     // Before anybody's connections take the descriptors.
     let ring = kernel.ring().context("watch the event ring")?;
     announce(&addresses, &settings);
+    let status = status(&addresses, &kernel);
     let (watched, named) = Watched::start();
     let reason = if settings.learn_ports {
         Reason::Listening
@@ -56,6 +64,11 @@ pub async fn run(config: Config) -> Result<()> {
     let metrics = Metrics::new(config.classifier.endpoints());
     let errors = Arc::new(Errors::default());
     let health = Arc::new(Health::default());
+    health.say(
+        Section::Probes,
+        kernel.probes().iter().map(ToString::to_string),
+    );
+    let manager = Arc::new(Manager::start(Arc::clone(&health)).context("start a thread")?);
     let (scrapes, asked) = mpsc::channel(http::CONNECTIONS);
     let app = http::App {
         health: Arc::clone(&health),
@@ -66,8 +79,20 @@ pub async fn run(config: Config) -> Result<()> {
         asynchronous(listeners)?,
         http::router(app),
         Arc::clone(&errors),
+        Arc::clone(&health),
         stopped,
     ));
+    let (reloads, reloaded) = mpsc::channel(1);
+    let reloader = Reloader {
+        args,
+        fixed: config.fixed,
+        classifier: Arc::clone(&config.classifier),
+        reloads,
+        manager: Arc::clone(&manager),
+        health: Arc::clone(&health),
+        status: status.clone(),
+    };
+    tokio::spawn(reloader.run(hangups));
 
     let transfers =
         Transfers::new(Arc::clone(&config.classifier)).stalled_after(config.stalled_after_ns);
@@ -86,19 +111,65 @@ pub async fn run(config: Config) -> Result<()> {
         health,
         errors,
     });
-    let observed = tokio::spawn(observer.run(ring, asked, stop))
-        .await
-        .context("the observer task panicked")?;
+    let (stop_observing, stop_asked) = watch::channel(false);
+    let stop_observing_at = wedged_or(said(stop_asked), wedge_after);
+    let observer = tokio::spawn(observer.run(ring, asked, reloaded, stop_observing_at));
+    manager.ready(status);
+    let observed = until_stopped(observer, stop, || {
+        manager.stopping();
+        stop_observing.send_replace(true);
+    })
+    .await;
     stop_serving.send_replace(true);
-    if timeout(LAST_ANSWERS, server).await.is_err() {
-        tracing::debug!("a connection did not end in time");
+    let last = async { tokio::join!(server, named) };
+    if timeout(LAST_ANSWERS, last).await.is_err() {
+        tracing::debug!("a connection did not end in time, or the last ports are not named");
     }
-    if timeout(LAST_ANSWERS, named).await.is_err() {
-        tracing::debug!("the last ports learned are not named");
-    }
-    observed.context("watch the event ring")?;
+    observed?;
     tracing::info!("stopped; nothing is attached any more");
     Ok(())
+}
+
+/// Ready when it is said.
+async fn said(mut asked: watch::Receiver<bool>) {
+    // Who asks lives longer.
+    let _ = asked.wait_for(|asked| *asked).await;
+}
+
+/// For tests: after so many seconds whoever polls this stands still for ever.
+async fn wedged_or(stop: impl Future<Output = ()>, seconds: Option<u64>) {
+    let Some(seconds) = seconds else {
+        return stop.await;
+    };
+    tokio::select! {
+        () = stop => {}
+        () = sleep(Duration::from_secs(seconds)) => loop {
+            std::thread::park();
+        },
+    }
+}
+
+/// The observer's end: by itself, which is an error, or in the time that it has after `stop`.
+async fn until_stopped(
+    mut observer: JoinHandle<std::io::Result<()>>,
+    stop: impl Future<Output = ()>,
+    tell: impl FnOnce(),
+) -> Result<()> {
+    let observed = tokio::select! {
+        observed = &mut observer => observed,
+        () = stop => {
+            tell();
+            tokio::select! {
+                observed = observer => observed,
+                () = sleep(LAST_DRAIN) => {
+                    bail!("events were not being drained: stopped without a last drain")
+                }
+            }
+        }
+    };
+    observed
+        .context("the observer task panicked")?
+        .context("watch the event ring")
 }
 
 fn stop_signal() -> Result<impl Future<Output = ()>> {
@@ -110,6 +181,21 @@ fn stop_signal() -> Result<impl Future<Output = ()>> {
             _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
         }
     })
+}
+
+/// For the service manager.
+fn status(addresses: &[SocketAddr], kernel: &Kernel) -> String {
+    let probes = kernel.probes();
+    let attached = probes.iter().filter(|probe| probe.attached.is_ok()).count();
+    let places = addresses
+        .iter()
+        .map(|one| format!("http://{}/metrics", reachable(*one)));
+    let places: Vec<String> = places.collect();
+    format!(
+        "observing with {attached} of {} probes; {}",
+        probes.len(),
+        places.join(", ")
+    )
 }
 
 fn addresses(listeners: &[TcpListener]) -> Result<Vec<SocketAddr>> {

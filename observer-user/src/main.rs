@@ -25,7 +25,7 @@ const BAD_CONFIGURATION: u8 = 2;
 
 fn main() -> ExitCode {
     let ended = match Cli::parse().command {
-        Command::Run(args) => run(&args),
+        Command::Run(args) => run(args),
         Command::Classify(args) => printing(|streams| classify::run(args, streams)),
         Command::Rules(args) => printing(|streams| rules::run(args, streams)),
         Command::Config(args) => printing(|streams| config::run(args, streams)),
@@ -37,8 +37,8 @@ fn main() -> ExitCode {
     })
 }
 
-fn run(args: &RunArgs) -> Result<ExitCode> {
-    let config = match Config::from_args(args) {
+fn run(args: RunArgs) -> Result<ExitCode> {
+    let config = match Config::from_args(&args) {
         Ok(config) => config,
         Err(error) => {
             complain(&error);
@@ -47,13 +47,15 @@ fn run(args: &RunArgs) -> Result<ExitCode> {
     };
     log_to_stderr(config.log_level);
     // Two threads: one may encode a scrape while the other drains the ring.
-    tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
-        .context("start the runtime")?
-        .block_on(daemon::run(config))?;
-    Ok(ExitCode::SUCCESS)
+        .context("start the runtime")?;
+    let ended = runtime.block_on(daemon::run(args, config));
+    // Who reads procfs at length, or does not come back, is not waited for.
+    runtime.shutdown_background();
+    ended.map(|()| ExitCode::SUCCESS)
 }
 
 fn printing(command: impl FnOnce(&mut Streams<'_>) -> Result<ExitCode>) -> Result<ExitCode> {

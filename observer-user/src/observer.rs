@@ -38,6 +38,7 @@ use crate::{
         track::{Live, Tracker},
         unread::Unread,
     },
+    reload::Reload,
     watched::Watched,
 };
 
@@ -72,6 +73,8 @@ pub struct Observer {
     servers: Servers,
     health: Arc<Health>,
     errors: Arc<Errors>,
+    /// Waits for the metrics, if they are being encoded.
+    reload: Option<Reload>,
     count_tables: Instant,
     pace: Pace,
 }
@@ -137,6 +140,7 @@ impl Observer {
         for probe in kernel.probes() {
             metrics.observer.probe(probe.hook, probe.attached.is_ok());
         }
+        metrics.observer.reloaded(Some(unix()));
         Self {
             kernel,
             tracker,
@@ -149,16 +153,18 @@ impl Observer {
             servers,
             health,
             errors,
+            reload: None,
             count_tables: Instant::now(),
             pace: Pace::new(),
         }
     }
 
-    /// Runs until `stop` is ready, drains once more, and detaches.
+    /// Runs until `stop` is ready, drains once more, answers who has asked, and detaches.
     pub async fn run(
         mut self,
         ring: AsyncFd<OwnedFd>,
         mut scrapes: mpsc::Receiver<ScrapeRequest>,
+        mut reloads: mpsc::Receiver<Reload>,
         stop: impl Future<Output = ()>,
     ) -> std::io::Result<()> {
         let (mut drain, mut look, mut sweep) = (every(DRAIN), every(LOOK), every(SWEEP));
@@ -193,8 +199,12 @@ impl Observer {
                     }
                 }
                 encoded = self.ledger.encoded() => encoded?,
+                Some(reload) = reloads.recv(), if self.reload.is_none() => {
+                    self.reload = Some(reload);
+                }
                 () = &mut stop => break,
             }
+            self.take_over();
             if self.ledger.is_due() {
                 self.drain();
                 self.look();
@@ -203,7 +213,46 @@ impl Observer {
         }
         self.drain();
         self.look();
+        self.answer_the_last(&mut scrapes).await
+    }
+
+    /// Who asked before we stopped is answered still.
+    async fn answer_the_last(
+        &mut self,
+        scrapes: &mut mpsc::Receiver<ScrapeRequest>,
+    ) -> std::io::Result<()> {
+        scrapes.close();
+        while let Ok(asked) = scrapes.try_recv() {
+            self.ledger.ask(asked);
+        }
+        while self.ledger.is_encoding() || self.ledger.is_due() {
+            if self.ledger.is_due() {
+                self.look();
+                self.ledger.encode();
+            }
+            self.ledger.encoded().await?;
+        }
         Ok(())
+    }
+
+    /// Takes new terms over, between two drains: what lives keeps its label, and what begins later
+    /// has a series to be counted in.
+    fn take_over(&mut self) {
+        let Some(metrics) = self.ledger.metrics() else {
+            return;
+        };
+        let Some((terms, done)) = self.reload.take() else {
+            return;
+        };
+        metrics.observer.reloaded(terms.is_some().then(unix));
+        if let Some(terms) = terms {
+            metrics.extend(terms.classifier.endpoints());
+            let (rules, ns) = (terms.classifier, terms.stalled_after_ns);
+            self.tracker.reload(Arc::clone(&rules), ns);
+            self.transfers.reload(rules, ns);
+        }
+        // Who asked may have ended.
+        let _ = done.send(());
     }
 
     /// Takes all events, and looks after the responses that began in them.

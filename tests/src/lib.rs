@@ -14,6 +14,7 @@ pub mod kernel_check;
 pub mod latency;
 pub mod lighttpd;
 pub mod load;
+pub mod manager;
 pub mod netns;
 pub mod nginx;
 pub mod observer;

@@ -1,10 +1,11 @@
 //! What holds, of all that was said, and who said it.
 
-use std::{fmt::Write as _, net::SocketAddr, path::PathBuf};
+use std::{collections::BTreeMap, fmt::Write as _, net::SocketAddr, path::PathBuf};
 
 use anyhow::{Context as _, Result};
 use observer_common::limits::{CONNS, RING_BYTES};
 use serde::Serialize;
+use toml::Value;
 
 use super::{
     TABLE,
@@ -14,12 +15,14 @@ use super::{
 };
 use crate::{
     cli::{LocalClients, LogLevel, RunArgs},
-    commands::{BuiltIn, ProfileArgs},
+    commands::ProfileArgs,
     model::{stall::STALLED_AFTER_S, verdict::Thresholds},
 };
 
 /// Where TFTP requests arrive (RFC 1350), unless another port is named.
 const TFTP_PORT: u16 = 69;
+/// What a reload takes over, beside the thresholds.
+const RELOADED: [&str; 3] = ["profile", "rules", "stalled_after"];
 
 /// Each value and its origin; what contradicts itself is not yet found.
 #[derive(Debug)]
@@ -84,54 +87,50 @@ impl Effective {
     /// As a file that says the same, with each value's origin behind it.
     pub fn show(&self) -> Result<String> {
         let mut text = String::new();
-        self.row(&mut text, "web_listen_address", &self.listen)?;
-        self.row(&mut text, "http_port", &self.http_ports)?;
-        self.row(&mut text, "http_ignore_port", &self.ignored_ports)?;
-        self.row(&mut text, "local_clients", &self.local_clients)?;
-        self.row(&mut text, "tftp_port", &self.tftp_ports)?;
-        self.row(&mut text, "stalled_after", &self.stalled_after)?;
-        self.row(&mut text, "max_connections", &self.max_connections)?;
-        self.row(&mut text, "ring_bytes", &self.ring_bytes)?;
-        let Setting { value, origin } = &self.endpoints;
-        match &value.rules {
-            Some(rules) => self.line(&mut text, "rules", rules, *origin)?,
-            None => {
-                let profile: BuiltIn = value.profile.unwrap_or_default();
-                self.line(&mut text, "profile", &profile, *origin)?;
-            }
+        for Row { key, value, origin } in self.rows()? {
+            self.line(&mut text, key, &value, origin)?;
         }
-        self.row(&mut text, "log_level", &self.log_level)?;
-        self.show_thresholds(&mut text)?;
-        Ok(text)
-    }
-
-    fn show_thresholds(&self, text: &mut String) -> Result<()> {
         writeln!(text, "\n[{TABLE}]")?;
-        let table = toml::Table::try_from(self.thresholds).context("thresholds")?;
-        for (key, value) in table {
+        for (key, value) in toml::Table::try_from(self.thresholds)? {
             let is_named = self.named.contains(&format!("{TABLE}.{key}"));
             let origin = if is_named {
                 Origin::File
             } else {
                 Origin::Default
             };
-            self.line(text, &key, &value, origin)?;
+            self.line(&mut text, &key, &value, origin)?;
         }
-        Ok(())
+        Ok(text)
     }
 
-    fn row<T: Serialize>(&self, text: &mut String, key: &str, setting: &Setting<T>) -> Result<()> {
-        self.line(text, key, &setting.value, setting.origin)
+    /// What only a restart changes, by key.
+    pub fn fixed(&self) -> Result<BTreeMap<&'static str, String>> {
+        let rows = self.rows()?.into_iter();
+        let rows = rows.filter(|row| !RELOADED.contains(&row.key));
+        Ok(rows.map(|row| (row.key, row.value.to_string())).collect())
     }
 
-    fn line<T: Serialize>(
-        &self,
-        text: &mut String,
-        key: &str,
-        value: &T,
-        origin: Origin,
-    ) -> Result<()> {
-        let value = toml::Value::try_from(value).with_context(|| key.to_owned())?;
+    fn rows(&self) -> Result<Vec<Row>> {
+        let Setting { value, origin } = &self.endpoints;
+        let endpoints = match &value.rules {
+            Some(rules) => row("rules", rules, *origin)?,
+            None => row("profile", &value.profile.unwrap_or_default(), *origin)?,
+        };
+        Ok(vec![
+            self.listen.row("web_listen_address")?,
+            self.http_ports.row("http_port")?,
+            self.ignored_ports.row("http_ignore_port")?,
+            self.local_clients.row("local_clients")?,
+            self.tftp_ports.row("tftp_port")?,
+            self.stalled_after.row("stalled_after")?,
+            self.max_connections.row("max_connections")?,
+            self.ring_bytes.row("ring_bytes")?,
+            endpoints,
+            self.log_level.row("log_level")?,
+        ])
+    }
+
+    fn line(&self, text: &mut String, key: &str, value: &Value, origin: Origin) -> Result<()> {
         let from = match origin {
             Origin::Default => "default".to_owned(),
             Origin::Flag => "flag".to_owned(),
@@ -141,6 +140,24 @@ impl Effective {
             }
         };
         Ok(writeln!(text, "{key} = {value} # {from}")?)
+    }
+}
+
+/// A key, its value, and who said it.
+struct Row {
+    key: &'static str,
+    value: Value,
+    origin: Origin,
+}
+
+fn row<T: Serialize>(key: &'static str, value: &T, origin: Origin) -> Result<Row> {
+    let value = Value::try_from(value).context(key)?;
+    Ok(Row { key, value, origin })
+}
+
+impl<T: Serialize> Setting<T> {
+    fn row(&self, key: &'static str) -> Result<Row> {
+        row(key, &self.value, self.origin)
     }
 }
 
@@ -158,6 +175,7 @@ mod tests {
     use std::{collections::BTreeSet, path::Path};
 
     use super::*;
+    use crate::commands::BuiltIn;
 
     fn merge(flags: Layer, text: &str) -> Effective {
         let written = Written::parse(Path::new("/etc/x.toml"), text).expect("a file");

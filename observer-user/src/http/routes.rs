@@ -1,11 +1,11 @@
-//! `/metrics`, `/healthz`, `/`.
+//! `/metrics`, `/healthz`, `/livez`, `/`.
 
 use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
     body::{Body, HttpBody as _},
-    extract::{Request, State},
+    extract::{RawQuery, Request, State},
     http::{
         HeaderMap, Method, StatusCode, Version,
         header::{CONNECTION, CONTENT_TYPE, HOST, VARY},
@@ -48,8 +48,9 @@ pub fn router(app: App) -> Router {
         .route("/", get(landing))
         .route("/metrics", get(scrape))
         .route("/healthz", get(healthz))
+        .route("/livez", get(livez))
         .fallback(|| async {
-            let what = "not found: there are /metrics, /healthz and /\n";
+            let what = "not found: there are /metrics, /healthz, /livez and /\n";
             (StatusCode::NOT_FOUND, what)
         })
         .method_not_allowed_fallback(|| async {
@@ -92,15 +93,26 @@ async fn exposition(app: &App) -> Option<Arc<Exposition>> {
     asked.await.ok()?
 }
 
-async fn healthz(State(app): State<App>) -> (StatusCode, &'static str) {
-    if app.health.is_draining() {
-        (StatusCode::OK, "ok\n")
+/// 200 only while events are being drained; behind `?verbose` all that there is to say.
+async fn healthz(State(app): State<App>, RawQuery(query): RawQuery) -> (StatusCode, String) {
+    let (status, state) = if app.health.is_draining() {
+        (StatusCode::OK, "ok")
     } else {
         (
             StatusCode::SERVICE_UNAVAILABLE,
-            "kernel events are not being drained\n",
+            "kernel events are not being drained",
         )
+    };
+    let mut lines = vec![state.to_owned()];
+    if query.is_some_and(|query| query.split('&').any(|part| part == "verbose")) {
+        lines.extend(app.health.words());
     }
+    (status, lines.join("\n") + "\n")
+}
+
+/// Whoever reads this was answered.
+async fn livez() -> &'static str {
+    "ok\n"
 }
 
 /// Refuses what no route can make sense of, in plain words.

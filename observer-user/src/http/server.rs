@@ -19,10 +19,13 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
     task::{AbortHandle, JoinSet},
-    time::timeout,
+    time::{interval, timeout},
 };
 
-use crate::errors::{Errors, Failure};
+use crate::{
+    errors::{Errors, Failure},
+    health::Health,
+};
 
 /// Scrapers, probes and a person or two, over all listeners.
 pub const CONNECTIONS: usize = 64;
@@ -34,18 +37,26 @@ const HEAD_MAX: usize = 16 << 10;
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(30);
 /// After a failed accept (out of descriptors): the next would fail at once, too.
 const BACK_OFF: Duration = Duration::from_millis(100);
+/// Says that it comes round as often, whether or not anybody connects.
+const TURN: Duration = Duration::from_millis(250);
 
 /// Serves until `stop` says true or is dropped; connections under way finish their answer.
 pub async fn serve(
     listeners: Vec<TcpListener>,
     router: Router,
     errors: Arc<Errors>,
+    health: Arc<Health>,
     mut stop: watch::Receiver<bool>,
 ) {
+    let mut turns = interval(TURN);
     let mut connections = Connections::default();
     loop {
         let accepted = tokio::select! {
             accepted = poll_fn(|context| poll_accept(&listeners, context)) => accepted,
+            _ = turns.tick() => {
+                health.served();
+                continue;
+            }
             _ = stop.wait_for(|stop| *stop) => break,
         };
         match accepted {
@@ -130,7 +141,13 @@ mod tests {
         let addresses = bound.iter().map(address).collect();
         let (stop, stopped) = watch::channel(false);
         let router = Router::new().route("/", get(|| async { "hello" }));
-        tokio::spawn(serve(bound, router, Arc::default(), stopped));
+        tokio::spawn(serve(
+            bound,
+            router,
+            Arc::default(),
+            Arc::default(),
+            stopped,
+        ));
         (addresses, stop)
     }
 
@@ -219,7 +236,13 @@ mod tests {
         const LARGE: usize = 64 << 20;
         let router = Router::new().route("/", get(|| async { "x".repeat(LARGE) }));
         let (_stop, stopped) = watch::channel(false);
-        tokio::spawn(serve(vec![listener], router, Arc::default(), stopped));
+        tokio::spawn(serve(
+            vec![listener],
+            router,
+            Arc::default(),
+            Arc::default(),
+            stopped,
+        ));
         let mut stream = TcpStream::connect(address).await.expect("connect");
         stream.write_all(GET.as_bytes()).await.expect("ask");
         tokio::time::sleep(2 * CONNECTION_TIMEOUT).await;

@@ -1,6 +1,6 @@
 //! Which hooks there are, which of them we cannot do without, and how each attaches.
 
-use std::{collections::HashMap, os::fd::AsFd, panic::resume_unwind, thread};
+use std::{collections::HashMap, fmt, os::fd::AsFd, panic::resume_unwind, thread};
 
 use anyhow::{Context as _, Result, anyhow};
 use aya::{
@@ -69,6 +69,20 @@ pub struct Probe {
     pub attached: Result<&'static str>,
     /// Instructions that the verifier walked, of the million it allows, where it tells (5.16).
     pub verified: Option<u32>,
+}
+
+impl fmt::Display for Probe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.hook.name();
+        match &self.attached {
+            Ok(program) => write!(f, "probe {name}: attached ({program})"),
+            Err(error) => write!(
+                f,
+                "probe {name}: not attached, {}: {error:#}",
+                self.hook.without()
+            ),
+        }
+    }
 }
 
 impl Probe {

@@ -65,6 +65,7 @@ type Seconds = Counter<f64, AtomicU64>;
 /// The HTTP families, and their handles: a label set is looked up once.
 pub struct HttpMetrics {
     endpoints: Vec<EndpointMetrics>,
+    families: Families,
     requests: Family<Counter, 3>,
     overflow: Counter,
     heads_incomplete: Gauge,
@@ -278,15 +279,28 @@ impl HttpMetrics {
             labels: [],
             sets: 1,
         });
-        let metrics = Self {
-            endpoints: endpoints.iter().map(|name| families.of(name)).collect(),
+        let mut metrics = Self {
+            endpoints: Vec::new(),
+            families,
             requests,
             overflow,
             heads_incomplete: heads_incomplete.only(),
             discarded: discarded.only(),
             unsampled: unsampled.only(),
         };
-        metrics.with_expected()
+        metrics.extend(endpoints);
+        metrics
+    }
+
+    /// These are the endpoints from now on, of which the first are known.
+    pub(super) fn extend(&mut self, endpoints: &[Arc<str>]) {
+        for name in endpoints.iter().skip(self.endpoints.len()) {
+            let mut endpoint = self.families.of(name);
+            for (method, code) in EXPECTED {
+                endpoint.pair(&self.requests, (method, code.and_then(Status::new)));
+            }
+            self.endpoints.push(endpoint);
+        }
     }
 
     /// Counts a fact.
@@ -377,15 +391,6 @@ impl HttpMetrics {
         for (index, metrics) in self.endpoints.iter().enumerate() {
             metrics.concurrency.set_history(in_flight, index);
         }
-    }
-
-    fn with_expected(mut self) -> Self {
-        for metrics in &mut self.endpoints {
-            for (method, code) in EXPECTED {
-                metrics.pair(&self.requests, (method, code.and_then(Status::new)));
-            }
-        }
-        self
     }
 }
 

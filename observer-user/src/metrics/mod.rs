@@ -62,6 +62,7 @@ pub struct Metrics {
     registry: Registry,
     declared: Vec<Declared>,
     series: Gauge,
+    limit: Gauge,
     /// What the last exposition took.
     capacity: usize,
 }
@@ -112,10 +113,19 @@ impl Metrics {
             registry,
             declared,
             series,
+            limit,
             capacity: 0,
         };
-        limit.set(count(metrics.series_limit()));
+        metrics.limit.set(count(metrics.series_limit()));
         metrics
+    }
+
+    /// These are the endpoints from now on, of which the first are known: nothing that was counted
+    /// is forgotten.
+    pub fn extend(&mut self, endpoints: &[Arc<str>]) {
+        self.http.extend(endpoints);
+        self.tftp.extend(endpoints);
+        self.limit.set(count(Self::new(endpoints).series_limit()));
     }
 
     /// What there is, sorted by name.

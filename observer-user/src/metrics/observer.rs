@@ -33,6 +33,8 @@ pub struct ObserverMetrics {
     limits: HashMap<Table, Gauge>,
     drain: Histogram,
     last_drain: Gauge<f64, AtomicU64>,
+    reload_successful: Gauge,
+    last_reload: Gauge<f64, AtomicU64>,
     probes: Family<Gauge, 1>,
     probe_runs: Family<Counter, 1>,
     probe_seconds: Family<Seconds, 1>,
@@ -115,6 +117,15 @@ impl ObserverMetrics {
             "last_drain_timestamp_seconds",
             "When events were last taken from the ring",
         ));
+        let reload_successful = catalog.gauge(alone(
+            "config_last_reload_successful",
+            "1 if the configuration was read and taken over when it was last asked for, by a start \
+             or SIGHUP; 0 if an older one holds",
+        ));
+        let last_reload = catalog.timestamp(alone(
+            "config_last_reload_success_timestamp_seconds",
+            "When a configuration was last taken over",
+        ));
         let probes = catalog.gauge(by(
             "probe",
             Hook::ALL.len(),
@@ -145,6 +156,8 @@ impl ObserverMetrics {
             limits: each(&limits, Table::ALL, Table::name),
             drain: drain.only(),
             last_drain: last_drain.only(),
+            reload_successful: reload_successful.only(),
+            last_reload: last_reload.only(),
             probes,
             probe_runs,
             probe_seconds,
@@ -215,6 +228,14 @@ impl ObserverMetrics {
             if let Some(gauge) = gauges.get(&table) {
                 gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
             }
+        }
+    }
+
+    /// A configuration was taken over at this time, or refused.
+    pub fn reloaded(&self, taken: Option<Duration>) {
+        self.reload_successful.set(i64::from(taken.is_some()));
+        if let Some(unix) = taken {
+            self.last_reload.set(unix.as_secs_f64());
         }
     }
 

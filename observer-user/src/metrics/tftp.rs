@@ -41,6 +41,7 @@ const CODES: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "other"]
 /// The TFTP families, and their handles.
 pub struct TftpMetrics {
     endpoints: Vec<EndpointMetrics>,
+    families: Families,
     errors: HashMap<Sender, Vec<Counter>>,
     block_size: Histogram,
     window_size: Histogram,
@@ -218,11 +219,19 @@ impl TftpMetrics {
         };
         Self {
             endpoints: endpoints.iter().map(|name| families.of(name)).collect(),
+            families,
             errors: Sender::ALL.map(by_code).into(),
             block_size: block_size.only(),
             window_size: window_size.only(),
             late: late.only(),
         }
+    }
+
+    /// These are the endpoints from now on, of which the first are known.
+    pub(super) fn extend(&mut self, endpoints: &[Arc<str>]) {
+        let new = endpoints.iter().skip(self.endpoints.len());
+        self.endpoints
+            .extend(new.map(|name| self.families.of(name)));
     }
 
     /// Counts a fact.

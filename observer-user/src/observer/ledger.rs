@@ -72,6 +72,11 @@ impl Ledger {
         };
     }
 
+    /// True while the metrics are being encoded.
+    pub(super) fn is_encoding(&self) -> bool {
+        matches!(self.state, State::Encoding(..))
+    }
+
     /// Ready when what is being encoded is, and those who waited are answered.
     pub(super) async fn encoded(&mut self) -> io::Result<()> {
         let State::Encoding(encoding, asked) = &mut self.state else {

@@ -3,9 +3,9 @@
 use std::{ops::Range, sync::Arc};
 
 use super::{
-    Endpoint, RuleId,
+    Endpoint, MAX_ENDPOINTS, RuleId,
     automaton::TooLarge,
-    error::RulesError,
+    error::{RulesError, TooManyEndpoints},
     matcher::Matcher,
     normalise::Normal,
     profile::{Profile, Rule},
@@ -28,6 +28,7 @@ pub(super) struct Compiled {
     answers: Vec<Answer>,
     ids: Vec<String>,
     endpoints: Vec<Arc<str>>,
+    other: Endpoint,
 }
 
 impl Compiled {
@@ -46,6 +47,7 @@ impl Compiled {
             answers: answers.collect(),
             matcher,
             ids: rules.into_iter().map(|Rule { id, .. }| id).collect(),
+            other: Endpoint::last(&endpoints),
             endpoints,
         })
     }
@@ -60,6 +62,32 @@ impl Compiled {
             *stage = name.and_then(|name| Stage::from_name(name));
         }
         self
+    }
+
+    /// The same profile with the endpoints numbered as `before` has them, new ones behind those.
+    pub(super) fn numbered_as(&mut self, before: &[Arc<str>]) -> Result<(), TooManyEndpoints> {
+        let mut all = before.to_vec();
+        for name in &self.endpoints {
+            if !all.contains(name) {
+                all.push(Arc::clone(name));
+            }
+        }
+        if all.len() > MAX_ENDPOINTS {
+            return Err(TooManyEndpoints(all.len()));
+        }
+        let old = std::mem::replace(&mut self.endpoints, all);
+        let renumber = |endpoint: &mut Endpoint| {
+            let name = old.get(endpoint.index());
+            let mut numbered = (0..).map(Endpoint).zip(&self.endpoints);
+            if let Some((number, _)) = numbered.find(|(_, known)| Some(*known) == name) {
+                *endpoint = number;
+            }
+        };
+        renumber(&mut self.other);
+        for Answer { endpoint, .. } in &mut self.answers {
+            renumber(endpoint);
+        }
+        Ok(())
     }
 
     /// The answer of the first rule that holds; `other` when none does.
@@ -78,7 +106,7 @@ impl Compiled {
     }
 
     pub(super) fn other(&self) -> Endpoint {
-        Endpoint::last(&self.endpoints)
+        self.other
     }
 
     pub(super) fn id(&self, rule: u8) -> Option<&str> {

@@ -2,6 +2,7 @@
 
 use std::{fmt, ops::Range};
 
+use super::MAX_ENDPOINTS;
 use crate::model::place::Place;
 
 /// A rules file that was refused: nothing of it is in force.
@@ -41,3 +42,20 @@ impl fmt::Display for RulesError {
 }
 
 impl std::error::Error for RulesError {}
+
+/// The endpoints before and the new ones, so many together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooManyEndpoints(pub(super) usize);
+
+impl fmt::Display for TooManyEndpoints {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(count) = self;
+        write!(
+            f,
+            "{count} endpoints, those before included, which keep their series until a restart: \
+             {MAX_ENDPOINTS} are the most"
+        )
+    }
+}
+
+impl std::error::Error for TooManyEndpoints {}

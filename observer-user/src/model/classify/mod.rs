@@ -30,7 +30,7 @@ mod table_tests;
 use std::sync::Arc;
 
 use compiled::Compiled;
-pub use error::RulesError;
+pub use error::{RulesError, TooManyEndpoints};
 use normalise::{ROOM, normalise};
 pub use rule_id::RuleId;
 pub use stage::Stage;
@@ -120,6 +120,17 @@ impl Classifier {
         })
     }
 
+    /// The same rules in the place of others, whose endpoints keep their numbers.
+    ///
+    /// # Errors
+    ///
+    /// Old and new endpoints are more than there may be.
+    pub fn succeeding(mut self, before: &Self) -> Result<Self, TooManyEndpoints> {
+        let active = self.active.as_mut().unwrap_or(&mut self.generic);
+        active.numbered_as(before.endpoints())?;
+        Ok(self)
+    }
+
     /// The class of a request.
     #[must_use]
     pub fn classify(&self, subject: Subject<'_>) -> Class {
@@ -153,7 +164,8 @@ impl Classifier {
         }
     }
 
-    /// The names of the endpoints, by [`Endpoint::index`]; `other` is the last.
+    /// The names of the endpoints, by [`Endpoint::index`]; `other` is the last, unless these rules
+    /// succeeded others.
     #[must_use]
     pub fn endpoints(&self) -> &[Arc<str>] {
         self.active().endpoints()

@@ -101,6 +101,63 @@ fn a_rule_may_set_the_stage() {
     assert_eq!(stage("stage = 'api'\npath = ['no']"), Stage::Image);
 }
 
+fn endpoint(classifier: &Classifier, target: &str) -> (usize, String) {
+    let subject = Subject {
+        proto: Proto::Http,
+        access: Access::Read,
+        target: target.as_bytes(),
+    };
+    let endpoint = classifier.classify(subject).endpoint;
+    (
+        endpoint.index(),
+        classifier.endpoint_name(endpoint).to_owned(),
+    )
+}
+
+#[test]
+fn endpoints_of_rules_that_succeed_others_keep_their_numbers() {
+    let rules = |rules: &[(&str, &str)]| {
+        let rule = |(path, endpoint): &(&str, &str)| {
+            format!("[[rule]]\nid = '{endpoint}'\npath = ['{path}$']\nendpoint = '{endpoint}'\n")
+        };
+        let text: String = rules.iter().map(rule).collect();
+        Classifier::from_toml(&text).expect("rules")
+    };
+    let before = rules(&[("a", "one"), ("b", "two")]);
+    let after = rules(&[("a", "three"), ("b", "one")]);
+    let after = after.succeeding(&before).expect("few");
+    let names: Vec<&str> = after.endpoints().iter().map(AsRef::as_ref).collect();
+    assert_eq!(names, ["one", "two", "other", "three"]);
+    for (target, expected) in [
+        ("/a", (3, "three")),
+        ("/b", (0, "one")),
+        ("/c", (2, "other")),
+    ] {
+        let (index, name) = endpoint(&after, target);
+        assert_eq!((index, name.as_str()), expected, "{target}");
+    }
+    assert_eq!(after.other().index(), 2);
+    // Built-in rules, too, and back again.
+    let generic = Classifier::generic().succeeding(&after).expect("few");
+    assert_eq!(endpoint(&generic, "/vmlinuz").1, "kernel");
+    let again = rules(&[("a", "three")]).succeeding(&generic).expect("few");
+    assert_eq!(endpoint(&again, "/a"), (3, "three".to_owned()));
+    assert_eq!(again.endpoints().len(), generic.endpoints().len());
+}
+
+#[test]
+fn more_endpoints_than_there_may_be_do_not_succeed_others() {
+    let rules = |names: std::ops::Range<usize>| {
+        let rule = |n| format!("[[rule]]\nid = 'r{n}'\nendpoint = 'e{n}'\n");
+        let text: String = names.map(rule).collect();
+        Classifier::from_toml(&text).expect("rules")
+    };
+    let before = rules(0..16);
+    assert!(rules(10..31).succeeding(&before).is_ok(), "32 together");
+    let refused = rules(10..32).succeeding(&before).expect_err("33 together");
+    assert!(refused.to_string().starts_with("33 endpoints"), "{refused}");
+}
+
 #[test]
 fn endpoints_stand_in_order_of_use_and_other_is_last() {
     let text = "[[rule]]\nid='1'\nendpoint='other'\n[[rule]]\nid='2'\nendpoint='b'\n\

@@ -177,6 +177,12 @@ impl Tracker {
         self
     }
 
+    /// Takes other rules and another time, for what begins from now on and for what stands still.
+    pub fn reload(&mut self, classifier: Arc<Classifier>, stalled_after_ns: u64) {
+        self.classifier = classifier;
+        self.stalled_after_ns = stalled_after_ns;
+    }
+
     /// Takes a kernel event.
     pub fn on_event(&mut self, event: &Event<'_>, facts: &mut Vec<Fact>) {
         let conn = &event.header.conn;

@@ -1,0 +1,64 @@
+//! What the service manager is told, and when it no longer is.
+
+use std::{process::Command, time::Duration};
+
+use rustix::process::Signal;
+use tests::{
+    client,
+    manager::Manager,
+    observer::{self, Observer},
+    require_root,
+};
+
+/// What a manager gives the daemon between two signs of life.
+const WATCHDOG: Duration = Duration::from_secs(2);
+
+fn start(manager: &Manager, watchdog: Option<Duration>, arguments: &[&str]) -> Observer {
+    let mut command = Command::new(observer::binary());
+    command.args(["run", "--web.listen-address", "127.0.0.1:0"]);
+    manager.manage(command.args(arguments), watchdog);
+    Observer::start_command(&mut command).expect("observer")
+}
+
+#[test]
+fn it_tells_when_it_is_ready_reloads_and_stops() {
+    require_root();
+    let manager = Manager::new().expect("manager");
+    let observer = start(&manager, None, &["--http-port", "18231"]);
+    let ready = manager.until("READY=1").expect("ready");
+    let status = format!(
+        "STATUS=observing with 6 of 6 probes; http://{}/metrics",
+        observer.address()
+    );
+    assert!(ready.contains(&status), "{ready}");
+    // It is: whoever is told so can scrape at once.
+    observer.scrape().expect("scrape");
+    observer.signal(Signal::HUP).expect("reload");
+    let reloading = manager.until("RELOADING=1").expect("reloading");
+    assert!(reloading.contains("MONOTONIC_USEC="), "{reloading}");
+    manager.until("READY=1").expect("ready again");
+    let (_, status, _) = observer.stop().expect("stop");
+    assert!(status.success());
+    let stopping = manager.until("STOPPING=1").expect("stopping");
+    assert!(stopping.contains("STATUS=draining once more"), "{stopping}");
+}
+
+#[test]
+fn it_pings_the_watchdog_until_the_drain_loop_stands_still() {
+    require_root();
+    let manager = Manager::new().expect("manager");
+    let wedge = ["--http-port", "18232", "--wedge-after", "4"];
+    let observer = start(&manager, Some(WATCHDOG), &wedge);
+    for _ in 0..3 {
+        manager.until("WATCHDOG=1").expect("it is alive");
+    }
+    // Many times what it sends before it stands still.
+    let next = || manager.next(WATCHDOG).expect("a message");
+    let pings = (0..50).map_while(|_| next()).count();
+    assert!(pings < 50, "it is said to be alive for ever");
+    let health = client::get(observer.address(), "/livez").expect("it still serves");
+    assert!(health.starts_with("HTTP/1.1 200 OK\r\n"), "{health}");
+    let (_, status, log) = observer.stop().expect("it ends nevertheless");
+    assert_eq!(status.code(), Some(1), "{log}");
+    assert!(log.contains("stopped without a last drain"), "{log}");
+}
