@@ -160,6 +160,7 @@ impl Metrics {
             Fact::Unread(unread) => self.observer.unread(*unread),
             Fact::Begun { asked, .. } => self.ports.name(asked.tuple.server_port),
             Fact::Answered { .. }
+            | Fact::Named { .. }
             | Fact::Limited { .. }
             | Fact::Moved { .. }
             | Fact::Ended { .. }

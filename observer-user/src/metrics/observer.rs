@@ -33,6 +33,8 @@ pub struct ObserverMetrics {
     limits: HashMap<Table, Gauge>,
     drain: Histogram,
     last_drain: Gauge<f64, AtomicU64>,
+    viewers: Gauge,
+    frames_missed: Counter,
     probes: Family<Gauge, 1>,
     probe_runs: Family<Counter, 1>,
     probe_seconds: Family<Seconds, 1>,
@@ -115,6 +117,11 @@ impl ObserverMetrics {
             "last_drain_timestamp_seconds",
             "When events were last taken from the ring",
         ));
+        let viewers = catalog.gauge(alone("viewers", "Who watches at the live socket"));
+        let frames_missed = catalog.counter(alone(
+            "viewer_frames_missed",
+            "Frames that viewers did not get, since they had not read the one before",
+        ));
         let probes = catalog.gauge(by(
             "probe",
             Hook::ALL.len(),
@@ -145,6 +152,8 @@ impl ObserverMetrics {
             limits: each(&limits, Table::ALL, Table::name),
             drain: drain.only(),
             last_drain: last_drain.only(),
+            viewers: viewers.only(),
+            frames_missed: frames_missed.only(),
             probes,
             probe_runs,
             probe_seconds,
@@ -216,6 +225,12 @@ impl ObserverMetrics {
                 gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
             }
         }
+    }
+
+    /// Who watches, and how many frames viewers ever missed.
+    pub fn viewers(&self, now: usize, missed: u64) {
+        self.viewers.set(i64::try_from(now).unwrap_or(i64::MAX));
+        super::raise(&self.frames_missed, missed);
     }
 
     /// Whether a hook is attached.

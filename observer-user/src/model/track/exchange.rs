@@ -3,6 +3,7 @@
 mod end;
 mod heads;
 mod moved;
+mod row;
 
 use observer_common::{
     conn::{Conn, Tuple},
@@ -17,6 +18,7 @@ use crate::model::{
     limiter::{Reading, Sampled},
     loss::Loss,
     stall::{Standstill, WaitsFor},
+    target::Target,
 };
 
 /// An event this old that was not in the ring is lost: it is handed over within microseconds,
@@ -27,6 +29,10 @@ pub(super) const OVERDUE_NS: u64 = 1_000_000_000;
 #[derive(Debug)]
 pub(super) struct Exchange {
     id: ExchangeId,
+    /// What was asked for, once its first line is there.
+    target: Target,
+    /// Who took it up; 0 before that, or if that is not known.
+    pid: u32,
     request: Request,
     response: Response,
     stamps: Stamps,
@@ -111,6 +117,8 @@ impl Exchange {
     pub(super) fn new(id: ExchangeId, begun_ns: u64) -> Self {
         Self {
             id,
+            target: Target::default(),
+            pid: 0,
             request: Request::Head(Assembly::default()),
             response: Response::Head {
                 head: Assembly::default(),
@@ -222,6 +230,7 @@ impl Exchange {
         if self.stamps.picked.is_none() && pickup.turn != 0 && !is_after(self.id.turn, pickup.turn)
         {
             self.stamps.picked = Some(pickup.ns);
+            self.pid = pickup.pid;
         }
         if conn.response.turn == self.id.turn {
             self.sent_ns = conn.response.last_ns;
