@@ -1,13 +1,14 @@
 //! The command line, as typed.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use observer_common::limits;
 use rustix::param::page_size;
 
 use crate::{
-    commands::{ProfileArgs, classify, rules},
+    commands::{ProfileArgs, classify, explain, rules, tail},
+    live,
     model::stall::STALLED_AFTER_S,
 };
 
@@ -25,6 +26,10 @@ pub struct Cli {
 pub enum Command {
     /// Observe, and serve the metrics, until stopped.
     Run(RunArgs),
+    /// Say what starves, and how that is known, of a running observer.
+    Explain(explain::Args),
+    /// Say what ends, as it ends, of a running observer.
+    Tail(tail::Args),
     /// Say what requests would be counted as.
     Classify(classify::Args),
     /// Show rules, or test them.
@@ -89,6 +94,13 @@ pub struct RunArgs {
     /// 2 to 50 ms apart or when it is half full, must fit.
     #[arg(long, value_name = "N", default_value_t = limits::RING_BYTES, value_parser = ring_bytes)]
     pub ring_bytes: u32,
+    /// Where `top`, `explain` and `tail` find this observer, for root and the group pxe-observer.
+    /// The default one is left out where it is in use, or cannot be made.
+    #[arg(long, value_name = "PATH", default_value = live::DEFAULT)]
+    pub live_socket: PathBuf,
+    /// Has no live socket: nobody can look at addresses and paths.
+    #[arg(long, conflicts_with = "live_socket")]
+    pub no_live_socket: bool,
     /// Endpoints to aggregate into.
     #[command(flatten)]
     pub profile: ProfileArgs,

@@ -1,6 +1,6 @@
 //! The configuration, validated: after this nothing is parsed again.
 
-use std::{collections::HashSet, net::SocketAddr, sync::Arc};
+use std::{collections::HashSet, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use anyhow::{Result, bail};
 
@@ -36,6 +36,8 @@ pub struct Config {
     pub max_connections: u32,
     /// Bytes of the event ring.
     pub ring_bytes: u32,
+    /// Where viewers look; `None` for nowhere.
+    pub live_socket: Option<PathBuf>,
     /// The active endpoints.
     pub classifier: Arc<Classifier>,
 }
@@ -67,6 +69,7 @@ impl Config {
             stalled_after_ns: u64::from(args.stalled_after) * 1_000_000_000,
             max_connections: args.max_connections,
             ring_bytes: args.ring_bytes,
+            live_socket: (!args.no_live_socket).then(|| args.live_socket.clone()),
             classifier: Arc::new(args.profile.classifier()?),
         })
     }
@@ -99,7 +102,11 @@ mod tests {
         let line = ["pxe-observer", "run"].iter().chain(arguments);
         match Cli::try_parse_from(line)?.command {
             Command::Run(args) => Config::from_args(&args),
-            Command::Classify(_) | Command::Docs | Command::Rules(_) => bail!("not run"),
+            Command::Classify(_)
+            | Command::Docs
+            | Command::Explain(_)
+            | Command::Rules(_)
+            | Command::Tail(_) => bail!("not run"),
         }
     }
 
