@@ -37,7 +37,8 @@ pub struct Views {
     classifier: Arc<Classifier>,
     viewers: Arc<Viewers>,
     asked: Vec<Ask>,
-    latest: Option<(Instant, Arc<Answer>)>,
+    /// When the last snapshot was made.
+    latest: Option<Instant>,
     began: Instant,
     journal: Journal,
     requests: Totals,
@@ -72,9 +73,18 @@ impl Views {
         self.asked.push(ask);
     }
 
-    /// True if somebody waits.
+    /// True if somebody waits who can be answered: the next drain is never far.
     pub(super) fn is_due(&self) -> bool {
-        !self.asked.is_empty()
+        let is_small = |ask: &Ask| !matches!(ask.question, Question::Snapshot);
+        self.asked
+            .iter()
+            .any(|ask| is_small(ask) || self.is_rested())
+    }
+
+    /// True if the last snapshot was made long enough ago.
+    fn is_rested(&self) -> bool {
+        self.latest
+            .is_none_or(|latest| latest.elapsed() >= SNAPSHOT)
     }
 
     pub(super) fn on_fact(&mut self, fact: &Fact) {
@@ -90,13 +100,6 @@ impl Views {
     /// Who watches, and how many frames viewers missed.
     pub(super) fn viewers(&self) -> (usize, u64) {
         (self.viewers.now(), self.viewers.missed())
-    }
-
-    /// The snapshot of a moment ago.
-    fn fresh(&self) -> Option<Arc<Answer>> {
-        let fresh = |(at, _): &&(Instant, _)| at.elapsed() < SNAPSHOT;
-        let latest = self.latest.as_ref().filter(fresh);
-        latest.map(|(_, answer)| Arc::clone(answer))
     }
 
     fn recent(&self, after: u64, last: usize, filter: &Filter) -> Recent {
@@ -134,31 +137,33 @@ impl Views {
 }
 
 impl Observer {
-    /// Answers all who wait.
+    /// Answers all who wait; one snapshot is for all of them.
     pub(super) fn show(&mut self) {
         self.drain();
-        for Ask { question, answer } in std::mem::take(&mut self.views.asked) {
-            let said = match question {
-                Question::Snapshot => self.snapshot(),
+        let mut snapshot = None;
+        for ask in std::mem::take(&mut self.views.asked) {
+            let said = match &ask.question {
+                Question::Snapshot if snapshot.is_none() && !self.views.is_rested() => {
+                    self.views.asked.push(ask);
+                    continue;
+                }
+                Question::Snapshot => Arc::clone(snapshot.get_or_insert_with(|| self.snapshot())),
                 Question::Recent {
                     after,
                     last,
                     filter,
-                } => said(Message::Recent(self.views.recent(after, last, &filter))),
+                } => said(Message::Recent(self.views.recent(*after, *last, filter))),
                 Question::Unmatched => said(Message::Unmatched(self.views.unmatched())),
             };
             // A viewer that left does not want it.
-            let _ = answer.send(said);
+            let _ = ask.answer.send(said);
         }
     }
 
     fn snapshot(&mut self) -> Arc<Answer> {
-        if let Some(fresh) = self.views.fresh() {
-            return fresh;
-        }
         self.look();
         let answer = said(Message::Snapshot(Box::new(self.state())));
-        self.views.latest = Some((Instant::now(), Arc::clone(&answer)));
+        self.views.latest = Some(Instant::now());
         answer
     }
 }
