@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    commands::{ProfileArgs, classify, config, rules},
+    commands::{ProfileArgs, classify, config, explain, rules, tail},
     config::ranges,
 };
 
@@ -24,6 +24,10 @@ pub struct Cli {
 pub enum Command {
     /// Observe, and serve the metrics, until stopped.
     Run(RunArgs),
+    /// Say what starves, and how that is known, of a running observer.
+    Explain(explain::Args),
+    /// Say what ends, as it ends, of a running observer.
+    Tail(tail::Args),
     /// Say what requests would be counted as.
     Classify(classify::Args),
     /// Show rules, or test them.
@@ -97,6 +101,14 @@ pub struct RunArgs {
     /// 2 to 50 ms apart or when it is half full, must fit. [default: 8388608]
     #[arg(long, value_name = "N", value_parser = ring_bytes)]
     pub ring_bytes: Option<u32>,
+    /// Where `top`, `explain` and `tail` find this observer, for root and the group pxe-observer.
+    /// The default one is left out where it is in use, or cannot be made. [default:
+    /// /run/pxe-observer/live.sock]
+    #[arg(long, value_name = "PATH")]
+    pub live_socket: Option<PathBuf>,
+    /// Has no live socket: nobody can look at addresses and paths.
+    #[arg(long, conflicts_with = "live_socket")]
+    pub no_live_socket: bool,
     /// Endpoints to aggregate into.
     #[command(flatten)]
     pub profile: ProfileArgs,

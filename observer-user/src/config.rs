@@ -11,6 +11,7 @@ mod setting;
 use std::{
     collections::{BTreeMap, HashSet},
     net::SocketAddr,
+    path::PathBuf,
     sync::Arc,
 };
 
@@ -29,7 +30,7 @@ const LISTENERS: usize = 64;
 /// The table of thresholds.
 const TABLE: &str = "starvation";
 /// All that the file may say, as `config show` has it.
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 19] = [
     "web_listen_address",
     "http_port",
     "http_ignore_port",
@@ -38,6 +39,7 @@ const KEYS: [&str; 18] = [
     "stalled_after",
     "max_connections",
     "ring_bytes",
+    "live_socket",
     "profile",
     "rules",
     "log_level",
@@ -70,6 +72,8 @@ pub struct Config {
     pub max_connections: u32,
     /// Bytes of the event ring.
     pub ring_bytes: u32,
+    /// Where viewers look; `None` for nowhere.
+    pub live_socket: Option<PathBuf>,
     /// The active endpoints.
     pub classifier: Arc<Classifier>,
     /// From where on somebody is said to starve.
@@ -108,6 +112,7 @@ impl Config {
             ring_bytes: said.ring_bytes.value,
             thresholds: said.thresholds,
             log_level: said.log_level.value,
+            live_socket: Some(said.live_socket.value).filter(|path| !path.as_os_str().is_empty()),
         })
     }
 }
@@ -163,9 +168,12 @@ mod tests {
         let line = ["pxe-observer", "run"].iter().chain(arguments);
         match Cli::try_parse_from(line)?.command {
             Command::Run(args) => Config::from_args(&args),
-            Command::Classify(_) | Command::Config(_) | Command::Docs | Command::Rules(_) => {
-                bail!("not run")
-            }
+            Command::Classify(_)
+            | Command::Config(_)
+            | Command::Docs
+            | Command::Explain(_)
+            | Command::Rules(_)
+            | Command::Tail(_) => bail!("not run"),
         }
     }
 

@@ -3,6 +3,8 @@
 use std::{
     future::Future,
     net::{Ipv4Addr, SocketAddr, TcpListener},
+    os::unix::net::UnixListener,
+    path::Path,
     sync::Arc,
     time::Duration,
 };
@@ -23,10 +25,11 @@ use crate::{
     health::{Health, Section},
     http,
     kernel::{self, Kernel, Settings},
+    live::{self, Ask, Place, Viewers},
     manager::Manager,
     metrics::Metrics,
     model::{queues::Queues, tftp::Transfers, track::Tracker},
-    observer::{Observer, Parts, Servers},
+    observer::{Observer, Parts, Servers, Views},
     reload::Reloader,
     watched::{Reason, Watched},
 };
@@ -48,6 +51,7 @@ pub async fn run(args: RunArgs, config: Config) -> Result<()> {
     let listeners = http::bind(&config.listen, PORT)?;
     let addresses = addresses(&listeners)?;
     let settings = settings(&config, &addresses)?;
+    let (_place, viewed) = place(config.live_socket.as_deref())?.unzip();
     let kernel = Kernel::attach(&settings)?;
     // Before anybody's connections take the descriptors.
     let ring = kernel.ring().context("watch the event ring")?;
@@ -94,6 +98,9 @@ pub async fn run(args: RunArgs, config: Config) -> Result<()> {
     };
     tokio::spawn(reloader.run(hangups));
 
+    let (viewers, asks) = watched_by(viewed, &errors, stop_serving.subscribe());
+    let views = Views::new(Arc::clone(&config.classifier), viewers);
+
     let transfers =
         Transfers::new(Arc::clone(&config.classifier)).stalled_after(config.stalled_after_ns);
     let queues = Queues::new(&config.http_ports, &config.tftp_ports, config.tftp_pinned);
@@ -108,12 +115,13 @@ pub async fn run(args: RunArgs, config: Config) -> Result<()> {
         metrics,
         watched,
         servers: Servers::new(sampler, queues),
+        views,
         health,
         errors,
     });
     let (stop_observing, stop_asked) = watch::channel(false);
     let stop_observing_at = wedged_or(said(stop_asked), wedge_after);
-    let observer = tokio::spawn(observer.run(ring, asked, reloaded, stop_observing_at));
+    let observer = tokio::spawn(observer.run(ring, asked, asks, reloaded, stop_observing_at));
     manager.ready(status);
     let observed = until_stopped(observer, stop, || {
         manager.stopping();
@@ -170,6 +178,41 @@ async fn until_stopped(
     observed
         .context("the observer task panicked")?
         .context("watch the event ring")
+}
+
+/// Takes the place of the live socket. One that was named is wanted; without the default one it
+/// goes on.
+fn place(path: Option<&Path>) -> Result<Option<(Place, UnixListener)>> {
+    let Some(path) = path else { return Ok(None) };
+    match Place::take(path) {
+        Ok(place) => Ok(Some(place)),
+        Err(error) if path == Path::new(live::DEFAULT) => {
+            tracing::warn!(
+                "no live socket: {error:#}; top, explain and tail do not find this observer"
+            );
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Serves viewers, if there is a place for them.
+fn watched_by(
+    viewed: Option<UnixListener>,
+    errors: &Arc<Errors>,
+    stopped: watch::Receiver<bool>,
+) -> (Arc<Viewers>, mpsc::Receiver<Ask>) {
+    let (asks, asked) = mpsc::channel(live::VIEWERS);
+    let viewers = Arc::new(Viewers::default());
+    if let Some(listener) = viewed {
+        let (viewers, errors) = (Arc::clone(&viewers), Arc::clone(errors));
+        tokio::spawn(async move {
+            if let Err(error) = live::serve(listener, asks, viewers, errors, stopped).await {
+                tracing::warn!("no live socket: {error}");
+            }
+        });
+    }
+    (viewers, asked)
 }
 
 fn stop_signal() -> Result<impl Future<Output = ()>> {

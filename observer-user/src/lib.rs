@@ -1,8 +1,8 @@
 //! The observer: decode, track, classify, count, serve.
 //!
 //! Every effect has one room: only `kernel` knows aya, only `metrics` prometheus-client, only
-//! `http` the HTTP server, only `diag` procfs and netlink, only `manager` the service manager.
-//! `model` is pure. `daemon` puts them together.
+//! `http` the HTTP server, only `live` the live socket, only `diag` procfs and netlink, only
+//! `manager` the service manager. `model` is pure. `daemon` puts them together.
 
 pub mod cli;
 pub mod clock;
@@ -14,6 +14,7 @@ pub mod errors;
 pub mod health;
 pub mod http;
 pub mod kernel;
+pub mod live;
 pub mod manager;
 pub mod metrics;
 pub mod model;

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use clap::Parser as _;
 use observer_user::{
     cli::{Cli, Command, LogLevel, RunArgs},
-    commands::{Streams, classify, config, docs, rules},
+    commands::{Streams, classify, config, docs, explain, rules, tail},
     config::Config,
     daemon,
 };
@@ -26,6 +26,8 @@ const BAD_CONFIGURATION: u8 = 2;
 fn main() -> ExitCode {
     let ended = match Cli::parse().command {
         Command::Run(args) => run(args),
+        Command::Explain(args) => printing(|streams| explain::run(&args, streams)),
+        Command::Tail(args) => printing(|streams| tail::run(&args, streams)),
         Command::Classify(args) => printing(|streams| classify::run(args, streams)),
         Command::Rules(args) => printing(|streams| rules::run(args, streams)),
         Command::Config(args) => printing(|streams| config::run(args, streams)),

@@ -2,6 +2,7 @@
 
 mod ledger;
 mod servers;
+mod views;
 
 use std::{
     collections::HashSet,
@@ -19,13 +20,14 @@ use tokio::{
 };
 
 use self::ledger::Ledger;
-pub use self::servers::Servers;
+pub use self::{servers::Servers, views::Views};
 use crate::{
     clock::{monotonic_ns, unix},
     errors::Errors,
     health::Health,
     http::ScrapeRequest,
     kernel::{Hook, Kernel},
+    live::Ask,
     metrics::{Metrics, Tally, Task},
     model::{
         event::{Event, Kind},
@@ -60,6 +62,15 @@ const SWEEP: Duration = Duration::from_secs(30);
 /// Counting what is in the kernel's tables takes one part of the time in so many.
 const COUNTING: u32 = 100;
 
+/// What the kernel side loses and counts by itself.
+const KERNEL_LOSSES: [(Counter, Loss); 5] = [
+    (Counter::TableFull, Loss::TableFull),
+    (Counter::PendingOverflow, Loss::PendingOverflow),
+    (Counter::PendingCollision, Loss::PendingCollision),
+    (Counter::JoinedMidway, Loss::JoinedMidway),
+    (Counter::PipelinedOpaque, Loss::PipelinedOpaque),
+];
+
 /// Kernel, tracker and metrics, with one owner.
 pub struct Observer {
     kernel: Kernel,
@@ -71,6 +82,7 @@ pub struct Observer {
     ledger: Ledger,
     watched: Watched,
     servers: Servers,
+    views: Views,
     health: Arc<Health>,
     errors: Arc<Errors>,
     /// Waits for the metrics, if they are being encoded.
@@ -93,6 +105,8 @@ pub struct Parts {
     pub watched: Watched,
     /// Servers' queues.
     pub servers: Servers,
+    /// What viewers are told.
+    pub views: Views,
     /// Whether events are being drained.
     pub health: Arc<Health>,
     /// What could not be done.
@@ -134,6 +148,7 @@ impl Observer {
             metrics,
             watched,
             servers,
+            views,
             health,
             errors,
         } = parts;
@@ -151,6 +166,7 @@ impl Observer {
             ledger: Ledger::new(metrics, Arc::clone(&errors)),
             watched,
             servers,
+            views,
             health,
             errors,
             reload: None,
@@ -164,6 +180,7 @@ impl Observer {
         mut self,
         ring: AsyncFd<OwnedFd>,
         mut scrapes: mpsc::Receiver<ScrapeRequest>,
+        mut asks: mpsc::Receiver<Ask>,
         mut reloads: mpsc::Receiver<Reload>,
         stop: impl Future<Output = ()>,
     ) -> std::io::Result<()> {
@@ -198,6 +215,7 @@ impl Observer {
                         self.ledger.ask(asked);
                     }
                 }
+                Some(ask) = asks.recv() => self.views.ask(ask),
                 encoded = self.ledger.encoded() => encoded?,
                 Some(reload) = reloads.recv(), if self.reload.is_none() => {
                     self.reload = Some(reload);
@@ -209,6 +227,9 @@ impl Observer {
                 self.drain();
                 self.look();
                 self.ledger.encode();
+            }
+            if self.views.is_due() {
+                self.show();
             }
         }
         self.drain();
@@ -351,13 +372,7 @@ impl Observer {
         self.transfers_in_flight.advance(&live, monotonic_ns());
         metrics.tftp.set_live(&live);
         metrics.tftp.set_in_flight(&self.transfers_in_flight);
-        for (counter, loss) in [
-            (Counter::TableFull, Loss::TableFull),
-            (Counter::PendingOverflow, Loss::PendingOverflow),
-            (Counter::PendingCollision, Loss::PendingCollision),
-            (Counter::JoinedMidway, Loss::JoinedMidway),
-            (Counter::PipelinedOpaque, Loss::PipelinedOpaque),
-        ] {
+        for (counter, loss) in KERNEL_LOSSES {
             let total = self.kernel.count(counter);
             metrics.observer.kernel_lost(loss, total);
         }
@@ -381,11 +396,14 @@ impl Observer {
             metrics.observer.errors(failure, total);
         }
         metrics.observer.probe_runs(&self.kernel.runs());
+        let (viewers, missed) = self.views.viewers();
+        metrics.observer.viewers(viewers, missed);
         let (entries, limit) = (self.tracker.connections(), self.tracker.limit());
         metrics.observer.table(Table::Tracker, entries, limit);
         let begun = Instant::now();
         if begun >= self.count_tables {
-            for (table, entries, limit) in self.kernel.tables() {
+            self.views.tables = self.kernel.tables().to_vec();
+            for (table, entries, limit) in self.views.tables.iter().copied() {
                 metrics.observer.table(table, entries, limit);
             }
             self.count_tables = begun + COUNTING * begun.elapsed();
@@ -395,11 +413,15 @@ impl Observer {
     /// Without the hook that tells who takes requests up, nobody is said to wait.
     fn live(&self) -> Live {
         let mut live = self.tracker.live();
-        let mut probes = self.kernel.probes().iter();
-        if !probes.any(|probe| probe.hook == Hook::Recv && probe.attached.is_ok()) {
+        if !self.sees_pickup() {
             live.waiting = Live::default().waiting;
         }
         live
+    }
+
+    fn sees_pickup(&self) -> bool {
+        let mut probes = self.kernel.probes().iter();
+        probes.any(|probe| probe.hook == Hook::Recv && probe.attached.is_ok())
     }
 
     fn sweep(&mut self) {
@@ -442,10 +464,12 @@ impl Observer {
             self.in_flight.on_fact(fact, now);
             self.servers.queues.on_fact(fact);
             self.servers.links.on_fact(fact);
+            self.views.on_fact(fact);
         }
         for fact in &self.tally.transfers {
             self.transfers_in_flight.on_transfer(fact);
             self.servers.links.on_transfer(fact);
+            self.views.on_transfer(fact);
         }
         metrics.record(&mut self.tally);
         if self.in_flight.is_full() {

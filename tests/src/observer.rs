@@ -12,6 +12,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal};
+use tempfile::TempDir;
 
 use crate::{client, process::Process, scrape::Scrape};
 
@@ -32,6 +33,8 @@ pub fn binary() -> PathBuf {
 
 /// A state that takes longer is never reached.
 const REACHED: Duration = Duration::from_secs(10);
+/// In a folder of its own, for there may be several observers.
+const LIVE_SOCKET: &str = "live.sock";
 /// Leaves the processor to those who are to reach it.
 const BETWEEN_SCRAPES: Duration = Duration::from_millis(5);
 
@@ -40,16 +43,23 @@ pub struct Observer {
     process: Process,
     log: JoinHandle<String>,
     address: SocketAddr,
+    /// Where its live socket is, if it was started with one of its own.
+    folder: Option<TempDir>,
 }
 
 impl Observer {
     /// Starts it with these arguments on a free port, and waits until it observes.
     pub fn start(args: &[&str]) -> Result<Self> {
+        let folder = TempDir::new().context("a folder for the live socket")?;
         let mut command = Command::new(binary());
         command
             .args(["run", "--web.listen-address", "127.0.0.1:0"])
+            .arg("--live-socket")
+            .arg(folder.path().join(LIVE_SOCKET))
             .args(args);
-        Self::start_command(&mut command)
+        let folder = Some(folder);
+        let started = Self::start_command(&mut command)?;
+        Ok(Self { folder, ..started })
     }
 
     /// Starts a command that ends in the daemon.
@@ -84,12 +94,19 @@ impl Observer {
             process,
             log,
             address: address.context("the daemon did not say its address")?,
+            folder: None,
         })
     }
 
     /// Where it serves.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where viewers look.
+    pub fn live_socket(&self) -> Result<PathBuf> {
+        let folder = self.folder.as_ref().context("a live socket of its own")?;
+        Ok(folder.path().join(LIVE_SOCKET))
     }
 
     /// Scrapes /metrics.

@@ -5,9 +5,12 @@
 pub mod classify;
 pub mod config;
 pub mod docs;
+pub mod explain;
 mod profile;
 pub mod rules;
 mod table;
+pub mod tail;
+pub mod text;
 
 use std::{
     io::{self, BufRead, Write},

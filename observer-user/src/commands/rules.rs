@@ -14,7 +14,13 @@ use super::{
     profile::Active,
     table::{Request, for_each_row},
 };
-use crate::model::classify::{Classifier, escape::escape};
+use crate::{
+    live::{
+        client::{Client, SocketArgs},
+        message::{Message, Request as Asked},
+    },
+    model::classify::{Classifier, escape::escape},
+};
 
 /// Show the classification rules, or test them
 #[derive(Clone, Debug, clap::Args)]
@@ -32,6 +38,13 @@ pub enum Command {
         /// The rules to show.
         #[command(flatten)]
         profile: ProfileArgs,
+    },
+    /// Print the paths that no rule of a running observer knows, the most frequent first: lines
+    /// `count TAB excess TAB proto TAB path TAB why`; of the count, `excess` may be other paths
+    Unmatched {
+        /// Where it runs.
+        #[command(flatten)]
+        socket: SocketArgs,
     },
     /// Print where the rules differ from a table: lines `path TAB endpoint`, or
     /// `proto TAB method TAB path TAB endpoint`; exit 1 if they do
@@ -54,6 +67,7 @@ pub enum Command {
 pub fn run(args: Args, streams: &mut Streams<'_>) -> anyhow::Result<ExitCode> {
     let ended = match args.command {
         Command::Show { profile } => show(&profile, streams),
+        Command::Unmatched { socket } => unmatched(&socket, streams),
         Command::Test { profile, file } => test(&profile, &file, streams),
     };
     ended.map(ExitCode::from)
@@ -67,6 +81,21 @@ fn show(profile: &ProfileArgs, streams: &mut Streams<'_>) -> anyhow::Result<Ende
         }
         Err(error) => streams.refuse(error),
     }
+}
+
+fn unmatched(socket: &SocketArgs, streams: &mut Streams<'_>) -> anyhow::Result<Ended> {
+    let Message::Unmatched(paths) = Client::once(&socket.live_socket, &Asked::Unmatched)? else {
+        bail!("the observer says something else than was asked for");
+    };
+    for path in paths {
+        let cut = if path.path_cut { "..." } else { "" };
+        writeln!(
+            streams.out,
+            "{}\t{}\t{}\t{}{cut}\t{}",
+            path.count, path.excess, path.protocol, path.path, path.rule
+        )?;
+    }
+    Ok(Ended::Done)
 }
 
 fn test(profile: &ProfileArgs, file: &PathBuf, streams: &mut Streams<'_>) -> anyhow::Result<Ended> {

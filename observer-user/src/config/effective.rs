@@ -16,6 +16,7 @@ use super::{
 use crate::{
     cli::{LocalClients, LogLevel, RunArgs},
     commands::ProfileArgs,
+    live,
     model::{stall::STALLED_AFTER_S, verdict::Thresholds},
 };
 
@@ -35,6 +36,7 @@ pub struct Effective {
     pub(super) stalled_after: Setting<u16>,
     pub(super) max_connections: Setting<u32>,
     pub(super) ring_bytes: Setting<u32>,
+    pub(super) live_socket: Setting<PathBuf>,
     pub(super) endpoints: Setting<ProfileArgs>,
     pub(super) log_level: Setting<LogLevel>,
     pub(super) thresholds: Thresholds,
@@ -76,6 +78,11 @@ impl Effective {
             ),
             max_connections: Setting::first(flags.max_connections, layer.max_connections, CONNS),
             ring_bytes: Setting::first(flags.ring_bytes, layer.ring_bytes, RING_BYTES),
+            live_socket: Setting::first(
+                flags.live_socket,
+                layer.live_socket,
+                PathBuf::from(live::DEFAULT),
+            ),
             endpoints,
             log_level: Setting::first(flags.log_level, layer.log_level, LogLevel::Info),
             thresholds: layer.starvation,
@@ -125,6 +132,7 @@ impl Effective {
             self.stalled_after.row("stalled_after")?,
             self.max_connections.row("max_connections")?,
             self.ring_bytes.row("ring_bytes")?,
+            self.live_socket.row("live_socket")?,
             endpoints,
             self.log_level.row("log_level")?,
         ])

@@ -29,6 +29,8 @@ pub(super) struct Layer {
     pub(super) max_connections: Option<u32>,
     #[serde(deserialize_with = "ring")]
     pub(super) ring_bytes: Option<u32>,
+    /// Nothing for none.
+    pub(super) live_socket: Option<PathBuf>,
     pub(super) profile: Option<BuiltIn>,
     pub(super) rules: Option<PathBuf>,
     pub(super) log_level: Option<LogLevel>,
@@ -48,6 +50,11 @@ impl Layer {
             stalled_after: args.stalled_after,
             max_connections: args.max_connections,
             ring_bytes: args.ring_bytes,
+            live_socket: if args.no_live_socket {
+                Some(PathBuf::new())
+            } else {
+                args.live_socket.clone()
+            },
             profile: args.profile.profile,
             rules: args.profile.rules.clone(),
             log_level: args.log_level,

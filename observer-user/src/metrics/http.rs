@@ -368,6 +368,7 @@ impl HttpMetrics {
             }
             Fact::Begun { .. }
             | Fact::Answered { .. }
+            | Fact::Named { .. }
             | Fact::Displaced { .. }
             | Fact::Dropped { .. }
             | Fact::Lost(_)

@@ -170,6 +170,7 @@ impl Metrics {
             Fact::Unread(unread) => self.observer.unread(*unread),
             Fact::Begun { .. }
             | Fact::Answered { .. }
+            | Fact::Named { .. }
             | Fact::Limited { .. }
             | Fact::Moved { .. }
             | Fact::Ended { .. }

@@ -35,6 +35,8 @@ pub struct ObserverMetrics {
     last_drain: Gauge<f64, AtomicU64>,
     reload_successful: Gauge,
     last_reload: Gauge<f64, AtomicU64>,
+    viewers: Gauge,
+    frames_missed: Counter,
     probes: Family<Gauge, 1>,
     probe_runs: Family<Counter, 1>,
     probe_seconds: Family<Seconds, 1>,
@@ -126,6 +128,11 @@ impl ObserverMetrics {
             "config_last_reload_success_timestamp_seconds",
             "When a configuration was last taken over",
         ));
+        let viewers = catalog.gauge(alone("viewers", "Who watches at the live socket"));
+        let frames_missed = catalog.counter(alone(
+            "viewer_frames_missed",
+            "Frames that viewers did not get, since they had not read the one before",
+        ));
         let probes = catalog.gauge(by(
             "probe",
             Hook::ALL.len(),
@@ -158,6 +165,8 @@ impl ObserverMetrics {
             last_drain: last_drain.only(),
             reload_successful: reload_successful.only(),
             last_reload: last_reload.only(),
+            viewers: viewers.only(),
+            frames_missed: frames_missed.only(),
             probes,
             probe_runs,
             probe_seconds,
@@ -237,6 +246,12 @@ impl ObserverMetrics {
         if let Some(unix) = taken {
             self.last_reload.set(unix.as_secs_f64());
         }
+    }
+
+    /// Who watches, and how many frames viewers ever missed.
+    pub fn viewers(&self, now: usize, missed: u64) {
+        self.viewers.set(i64::try_from(now).unwrap_or(i64::MAX));
+        super::raise(&self.frames_missed, missed);
     }
 
     /// Whether a hook is attached.

@@ -281,7 +281,7 @@ impl TftpMetrics {
             Fact::AnsweredLate => {
                 self.late.inc();
             }
-            Fact::Begun { .. } | Fact::Dropped { .. } => {}
+            Fact::Begun { .. } | Fact::Named { .. } | Fact::Dropped { .. } => {}
         }
     }
 

@@ -7,6 +7,7 @@ use super::{
     http::{Method, Status},
     limiter::Limited,
     loss::Loss,
+    target::Target,
     unread::Unread,
 };
 
@@ -119,6 +120,13 @@ pub enum Fact {
         request_bytes: u64,
         /// To the client.
         response_bytes: u64,
+    },
+    /// What it asked for: right before it ends, for who lists what ended.
+    Named {
+        /// Which exchange.
+        id: ExchangeId,
+        /// The beginning of its target.
+        target: Target,
     },
     /// The exchange is over.
     Ended {

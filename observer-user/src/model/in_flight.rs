@@ -86,6 +86,7 @@ impl InFlight {
                 self.leave(&asked.class, asked.line_ns, now_ns);
             }
             Fact::Answered { .. }
+            | Fact::Named { .. }
             | Fact::Limited { .. }
             | Fact::Moved { .. }
             | Fact::Delivered { .. }
@@ -103,6 +104,7 @@ impl InFlight {
                 self.leave(&asked.class, asked.begun_ns, *at_ns);
             }
             tftp::Fact::Answered { .. }
+            | tftp::Fact::Named { .. }
             | tftp::Fact::Agreed { .. }
             | tftp::Fact::Moved { .. }
             | tftp::Fact::Failed { .. }

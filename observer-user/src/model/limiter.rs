@@ -118,6 +118,8 @@ pub(super) struct Sampled {
     /// Since then.
     silent: Option<Span>,
     told_ns: u64,
+    /// Between the last two readings.
+    latest: Limited,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -168,6 +170,7 @@ impl Sampled {
             from_ns,
             limited: Limited::between(elapsed, before, clocks),
         };
+        self.latest = span.limited;
         if sent_ns < from_ns {
             let silent = self.silent.get_or_insert(Span {
                 from_ns,
@@ -185,6 +188,12 @@ impl Sampled {
         }
         self.told_ns += certain.sum();
         certain
+    }
+
+    /// What it waited for most between the last two readings, if there were two.
+    pub(super) fn limiter(&self) -> Option<Limiter> {
+        let most = self.latest.by_limiter().max_by_key(|(_, ns)| *ns);
+        most.filter(|(_, ns)| *ns != 0).map(|(limiter, _)| limiter)
     }
 
     /// The answer's last byte was sent at `end_ns`. Returns what was not told yet, and how many

@@ -245,6 +245,7 @@ impl Exchanges {
             | Fact::Limited { .. }
             | Fact::Moved { .. }
             | Fact::Lost(_)
+            | Fact::Named { .. }
             | Fact::Unread(_) => {}
         }
     }

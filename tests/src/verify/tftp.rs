@@ -162,6 +162,7 @@ impl Observer {
                 | Fact::Agreed { .. }
                 | Fact::Failed { .. }
                 | Fact::AnsweredLate
+                | Fact::Named { .. }
                 | Fact::Dropped { .. } => {}
             }
         }

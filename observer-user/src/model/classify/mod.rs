@@ -81,6 +81,16 @@ pub struct Class {
     pub rule: RuleId,
 }
 
+/// What no rule knows, of a small profile.
+#[cfg(test)]
+pub(crate) fn test_class() -> Class {
+    Class {
+        endpoint: Endpoint::at(3),
+        stage: Stage::Other,
+        rule: RuleId::UNMATCHED,
+    }
+}
+
 /// Ordered rules, compiled.
 #[derive(Clone, Debug)]
 pub struct Classifier {

@@ -3,7 +3,7 @@
 use observer_common::tftp::Peer;
 
 use super::{Operation, Outcome};
-use crate::model::{classify::Class, loss::Loss};
+use crate::model::{classify::Class, loss::Loss, target::Target};
 
 /// What is known of a transfer from its request on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +16,21 @@ pub struct Asked {
     pub class: Class,
     /// When, `CLOCK_MONOTONIC` nanoseconds; of a repeated request the first.
     pub begun_ns: u64,
+}
+
+/// What else there is to say of a transfer that ends, for who lists what ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Whose it is.
+    pub peer: Peer,
+    /// The beginning of the file's name.
+    pub target: Target,
+    /// Until it was answered, nanoseconds; `None` if it never was.
+    pub wait_ns: Option<u64>,
+    /// Bytes of the file, each once.
+    pub bytes: u64,
+    /// Packets that the server sent again.
+    pub retransmits: u64,
 }
 
 /// Who sent an ERROR.
@@ -81,6 +96,11 @@ pub enum Fact {
         sender: Sender,
         /// The code (RFC 1350 5, RFC 2347).
         code: u16,
+    },
+    /// What it asked for, and what came of it: right before it ends.
+    Named {
+        /// All of that.
+        summary: Summary,
     },
     /// The transfer is over.
     Ended {

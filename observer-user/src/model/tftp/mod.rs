@@ -25,7 +25,8 @@ use super::{
     classify::{Access, Class, Classifier, Proto, Subject},
     event::Kind,
     loss::Loss,
-    stall::STALLED_AFTER_NS,
+    stall::{STALLED_AFTER_NS, WaitsFor},
+    target::Target,
     track::Live,
 };
 
@@ -114,10 +115,34 @@ impl Outcome {
         }
     }
 
+    /// True if somebody did not get what was asked for.
+    pub fn is_failure(self) -> bool {
+        !self.is_complete() && self != Self::SizeProbe
+    }
+
     /// True if the whole file was sent.
     pub fn is_complete(self) -> bool {
         matches!(self, Self::Complete | Self::CompleteUnacked)
     }
+}
+
+/// A transfer that lives, as people look at it.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// What was asked.
+    pub asked: fact::Asked,
+    /// The beginning of the file's name.
+    pub target: Target,
+    /// Until it was answered, nanoseconds; `None` while nobody has.
+    pub wait_ns: Option<u64>,
+    /// Bytes of the file so far.
+    pub bytes: u64,
+    /// Bytes of the file, if a side said it.
+    pub size: Option<u64>,
+    /// Packets that the server sent again.
+    pub retransmits: u64,
+    /// Who is waited for, if it stands still.
+    pub stalled: Option<WaitsFor>,
 }
 
 /// Every transfer under way, and those that were a moment ago.
@@ -233,24 +258,30 @@ impl Transfers {
         transfers.map(|transfer| (transfer.asked(), transfer.is_waiting()))
     }
 
+    /// What lives, so many at most and the oldest of more, and how many there are.
+    pub fn rows(&self, most: usize) -> (Vec<Row>, usize) {
+        let row = |transfer: &Transfer| transfer.row(self.stalled_after_ns);
+        let mut rows: Vec<Row> = self.transfers.values().filter_map(row).collect();
+        let count = rows.len();
+        rows.sort_unstable_by_key(|row| row.asked.begun_ns);
+        rows.truncate(most);
+        (rows, count)
+    }
+
     fn on_request(&mut self, event: &Event<'_>, facts: &mut Vec<Fact>) {
         let (header, wire) = (&event.header, &event.header.transfer);
         if let Some(mut former) = self.transfers.remove(&header.peer) {
             former.on_next(wire, header.at_ns, facts);
         }
         let read = packet::request(event.data);
-        let (operation, class, options) = match &read {
-            Some(request) => (
-                request.operation,
-                self.class(request.operation.access(), request.name),
-                request.options,
-            ),
-            None => (
-                Operation::Read,
-                self.class(Access::Other, b""),
-                Options::default(),
-            ),
+        let (operation, name, access, options) = match &read {
+            Some(request) => {
+                let access = request.operation.access();
+                (request.operation, request.name, access, request.options)
+            }
+            None => (Operation::Read, &b""[..], Access::Other, Options::default()),
         };
+        let class = self.class(access, name);
         let asked = Asked {
             peer: header.peer,
             operation,
@@ -273,7 +304,7 @@ impl Transfers {
             facts.push(Fact::Dropped { asked, loss, at_ns });
             return;
         }
-        let transfer = Transfer::new(asked, wire.client.side.turn, &options);
+        let transfer = Transfer::new(asked, Target::new(name), wire.client.side.turn, &options);
         self.transfers.insert(header.peer, transfer);
     }
 

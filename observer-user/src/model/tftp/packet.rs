@@ -15,7 +15,7 @@ pub struct Request<'a> {
     pub options: Options,
 }
 
-/// The options that change how a transfer runs (RFC 2348, 2349, 7440); others are passed over.
+/// The options that change how a transfer runs (RFC 2348, 2349, 7440), and the file's size; others are passed over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// Bytes of a full block: 8 to 65,464.
@@ -24,6 +24,8 @@ pub struct Options {
     pub window_size: Option<u16>,
     /// Seconds before something is sent again: 1 to 255.
     pub timeout: Option<u8>,
+    /// Bytes of the file, as the side that has it says; a client that asks says 0.
+    pub size: Option<u64>,
 }
 
 /// Reads a request packet from its opcode on; `None` if it is malformed: no such opcode, no file
@@ -78,6 +80,8 @@ fn options(mut rest: &[u8]) -> Options {
         } else if name.eq_ignore_ascii_case(b"timeout") {
             let is_valid = |seconds: &u8| *seconds != 0;
             options.timeout = options.timeout.or(number(value).filter(is_valid));
+        } else if name.eq_ignore_ascii_case(b"tsize") {
+            options.size = options.size.or(number(value));
         }
     }
     options
@@ -107,6 +111,7 @@ mod tests {
                 block_size: Some(1408),
                 window_size: Some(4),
                 timeout: Some(5),
+                size: Some(0),
             },
         };
         assert_eq!(request(packet), Some(expected));

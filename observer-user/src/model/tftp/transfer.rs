@@ -6,13 +6,14 @@ use observer_common::tftp::{
 };
 
 use super::{
-    Fact, Operation, Outcome,
-    fact::{Asked, Sender},
+    Fact, Operation, Outcome, Row,
+    fact::{Asked, Sender, Summary},
     packet::{self, Options},
 };
 use crate::model::{
     loss::Loss,
     stall::{Standstill, WaitsFor},
+    target::Target,
 };
 
 /// A transfer of which nothing is heard is over after this at the earliest, and after
@@ -51,11 +52,16 @@ struct Told {
 #[derive(Debug)]
 pub(super) struct Transfer {
     asked: Asked,
+    target: Target,
     turn: u32,
     /// What the client asked for, in case that the answer is not seen.
     timeout_ns: u64,
     /// Bytes of a full block, once that is known.
     block_size: Option<u16>,
+    /// Bytes of the file, if a side said it.
+    size: Option<u64>,
+    /// Until it was answered.
+    wait_ns: Option<u64>,
     state: State,
     told: Told,
     /// By the highest block that is acknowledged, once somebody answered.
@@ -63,12 +69,17 @@ pub(super) struct Transfer {
 }
 
 impl Transfer {
-    pub(super) fn new(asked: Asked, turn: u32, options: &Options) -> Self {
+    pub(super) fn new(asked: Asked, target: Target, turn: u32, options: &Options) -> Self {
+        // A client says how much it will write; of what it reads, that it wants to know.
+        let writes = asked.operation == Operation::Write;
         Self {
             asked,
+            target,
             turn,
             timeout_ns: u64::from(options.timeout.unwrap_or(0)) * 1_000_000_000,
             block_size: None,
+            size: options.size.filter(|_| writes),
+            wait_ns: None,
             state: State::Waiting,
             told: Told::default(),
             standstill: None,
@@ -92,6 +103,19 @@ impl Transfer {
     pub(super) fn stalled(&self, after_ns: u64) -> Option<WaitsFor> {
         let standstill = self.standstill.as_ref();
         standstill.and_then(|standstill| standstill.lasting(after_ns))
+    }
+
+    /// As people look at it, while it lives.
+    pub(super) fn row(&self, stalled_after_ns: u64) -> Option<Row> {
+        (!self.is_over()).then(|| Row {
+            asked: self.asked,
+            target: self.target,
+            wait_ns: self.wait_ns,
+            bytes: self.told.bytes,
+            size: self.size,
+            retransmits: self.told.repeats,
+            stalled: self.stalled(stalled_after_ns),
+        })
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -200,10 +224,10 @@ impl Transfer {
             }
             State::Answered | State::Over { .. } => return,
         }
-        facts.push(Fact::Answered {
-            asked: self.asked,
-            wait_ns: server.first_ns.saturating_sub(self.asked.begun_ns),
-        });
+        let wait_ns = server.first_ns.saturating_sub(self.asked.begun_ns);
+        self.wait_ns = Some(wait_ns);
+        let asked = self.asked;
+        facts.push(Fact::Answered { asked, wait_ns });
         if server.flags & SIDE_ERROR != 0 && blocks(server.blocks) == 0 {
             return;
         }
@@ -214,6 +238,7 @@ impl Transfer {
         };
         let block_size = options.block_size.unwrap_or(BLOCK_SIZE);
         self.block_size = Some(block_size);
+        self.size = options.size.or(self.size);
         if let Some(seconds) = options.timeout {
             self.timeout_ns = u64::from(seconds) * 1_000_000_000;
         }
@@ -389,6 +414,15 @@ impl Transfer {
         };
         let late = outcome == Outcome::Unanswered;
         self.state = State::Over { at_ns, late };
+        facts.push(Fact::Named {
+            summary: Summary {
+                peer: self.asked.peer,
+                target: self.target,
+                wait_ns: self.wait_ns,
+                bytes: self.told.bytes,
+                retransmits: self.told.repeats,
+            },
+        });
         facts.push(Fact::Ended {
             asked: self.asked,
             outcome,

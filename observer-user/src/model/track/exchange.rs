@@ -3,6 +3,7 @@
 mod end;
 mod heads;
 mod moved;
+mod row;
 
 use observer_common::{
     conn::{Conn, Tuple},
@@ -17,6 +18,7 @@ use crate::model::{
     limiter::{Reading, Sampled},
     loss::Loss,
     stall::{Standstill, WaitsFor},
+    target::Target,
 };
 
 /// An event this old that was not in the ring is lost: it is handed over within microseconds,
@@ -27,11 +29,13 @@ pub(super) const OVERDUE_NS: u64 = 1_000_000_000;
 #[derive(Debug)]
 pub(super) struct Exchange {
     id: ExchangeId,
+    /// What was asked for, once its first line is there.
+    target: Target,
+    /// Who took it up; 0 before that, or if that is not known.
+    pid: u32,
     request: Request,
     response: Response,
     stamps: Stamps,
-    /// Who took the request up; 0 while nobody has.
-    pid: u32,
     moved: Moved,
     /// Of the few that are sent for so long that their clocks were read.
     sampled: Option<Box<Sampled>>,
@@ -113,6 +117,7 @@ impl Exchange {
     pub(super) fn new(id: ExchangeId, begun_ns: u64) -> Self {
         Self {
             id,
+            target: Target::default(),
             request: Request::Head(Assembly::default()),
             response: Response::Head {
                 head: Assembly::default(),

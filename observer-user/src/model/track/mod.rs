@@ -7,6 +7,7 @@ mod assembly;
 mod connection;
 mod exchange;
 mod phases;
+mod rows;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -18,6 +19,7 @@ use observer_common::{
     limits::{self, EARLY_DATA_NS},
 };
 
+pub use self::rows::{Row, Rows, Step};
 use self::{connection::Connection, exchange::Exchange};
 use super::{
     classify::{Classifier, Endpoint, MAX_ENDPOINTS},

@@ -192,6 +192,7 @@ impl Gather {
                 }
             }
             Fact::Begun { .. }
+            | Fact::Named { .. }
             | Fact::Answered { .. }
             | Fact::Streaming { .. }
             | Fact::Delivered { .. }
@@ -221,6 +222,7 @@ impl Gather {
                 files.retransmits += retransmits;
             }
             tftp::Fact::Begun { .. }
+            | tftp::Fact::Named { .. }
             | tftp::Fact::Agreed { .. }
             | tftp::Fact::Failed { .. }
             | tftp::Fact::Ended { .. }

@@ -173,6 +173,10 @@ impl Exchange {
             if limited.sum() != 0 {
                 facts.push(Fact::Limited { asked, limited });
             }
+            facts.push(Fact::Named {
+                id: self.id,
+                target: self.target,
+            });
             facts.push(Fact::Ended {
                 id: self.id,
                 asked,

@@ -8,6 +8,7 @@ use crate::model::{
     event::Event,
     fact::{Asked, ExchangeId, Fact},
     http::{Framing, Read, RequestHead, ResponseHead, Status, read_request, read_response},
+    target::Target,
     unread::Unread,
 };
 
@@ -26,10 +27,11 @@ impl Exchange {
         };
         self.stamps.head = event.header.at_ns;
         let begun = (self.id, event.header.conn.tuple, self.stamps);
+        let target = &mut self.target;
         if head.begins_with(event.header.offset)
             && let Read::Whole(line, len) = read_request(event.data)
         {
-            self.request = whole(begin(begun, &line, classifier, facts), &line, len);
+            self.request = whole(begin(begun, target, &line, classifier, facts), &line, len);
             return true;
         }
         head.push(event.header.offset, event.data);
@@ -38,7 +40,7 @@ impl Exchange {
             Read::Incomplete if head.is_full() => return false,
             Read::Incomplete => {}
             Read::FirstLine(line) | Read::Broken(line) => {
-                let asked = asked.unwrap_or_else(|| begin(begun, &line, classifier, facts));
+                let asked = asked.unwrap_or_else(|| begin(begun, target, &line, classifier, facts));
                 if head.is_full() {
                     facts.push(Fact::Unread(Unread::RequestHeadTruncated));
                     self.request = Request::Whole { asked, body: None };
@@ -48,7 +50,7 @@ impl Exchange {
                 }
             }
             Read::Whole(line, len) => {
-                let asked = asked.unwrap_or_else(|| begin(begun, &line, classifier, facts));
+                let asked = asked.unwrap_or_else(|| begin(begun, target, &line, classifier, facts));
                 self.request = whole(asked, &line, len);
             }
         }
@@ -191,10 +193,12 @@ fn whole(asked: Asked, line: &RequestHead<'_>, len: usize) -> Request {
 
 fn begin(
     (id, tuple, stamps): (ExchangeId, Tuple, Stamps),
+    kept: &mut Target,
     line: &RequestHead<'_>,
     classifier: &Classifier,
     facts: &mut Vec<Fact>,
 ) -> Asked {
+    *kept = Target::new(line.target);
     let subject = Subject {
         proto: Proto::Http,
         access: line.method.access(),

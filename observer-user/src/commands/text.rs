@@ -1,0 +1,34 @@
+//! What others wrote, for a terminal.
+
+/// Without what a terminal would obey: control characters, and those that turn the direction of
+/// text (Unicode TR 9), are replaced.
+pub fn printable(text: &str) -> String {
+    let replaced = |character: char| match character {
+        '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => true,
+        '\u{feff}' => true,
+        _ => character.is_control(),
+    };
+    let safe = |character| match replaced(character) {
+        true => char::REPLACEMENT_CHARACTER,
+        false => character,
+    };
+    text.chars().map(safe).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_replaced() {
+        for (text, expected) in [
+            ("/a b/\u{e4}\u{4e2d}", "/a b/\u{e4}\u{4e2d}"),
+            ("\x1b]0;x\x07", "\u{fffd}]0;x\u{fffd}"),
+            ("a\r\nb\tc", "a\u{fffd}\u{fffd}b\u{fffd}c"),
+            ("\u{9b}31m", "\u{fffd}31m"),
+            ("a\u{202e}b", "a\u{fffd}b"),
+        ] {
+            assert_eq!(printable(text), expected);
+        }
+    }
+}

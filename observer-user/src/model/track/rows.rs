@@ -1,0 +1,96 @@
+//! What lives, exchange by exchange, for people to look at.
+
+use super::{Connection, Exchange, Tracker};
+use crate::model::{
+    fact::{Asked, ExchangeId, Phases},
+    http::Status,
+    limiter::Limiter,
+    stall::WaitsFor,
+    target::Target,
+};
+
+/// Where an exchange is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Its head is not whole.
+    Arriving,
+    /// No process has taken it up.
+    Waiting,
+    /// The server is at work.
+    Handling,
+    /// The answer is being sent.
+    Transferring,
+    /// The last byte was sent, and not acknowledged.
+    Draining,
+    /// It has become a stream.
+    Streaming,
+}
+
+impl Step {
+    /// What it is called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Arriving => "arriving",
+            Self::Waiting => "waiting",
+            Self::Handling => "handling",
+            Self::Transferring => "transferring",
+            Self::Draining => "draining",
+            Self::Streaming => "stream",
+        }
+    }
+}
+
+/// An exchange that lives.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// Which one.
+    pub id: ExchangeId,
+    /// What was asked.
+    pub asked: Asked,
+    /// The beginning of its target.
+    pub target: Target,
+    /// The status, once it is known.
+    pub status: Option<Status>,
+    /// Where it is.
+    pub step: Step,
+    /// Where its time went so far.
+    pub phases: Phases,
+    /// Payload so far that was acknowledged.
+    pub bytes: u64,
+    /// Of how much, if that is known.
+    pub total: Option<u64>,
+    /// What its sending waited for of late, if it was looked at.
+    pub limiter: Option<Limiter>,
+    /// Who is waited for, if it stands still.
+    pub stalled: Option<WaitsFor>,
+    /// The process that took it up, if that is known.
+    pub pid: Option<u32>,
+}
+
+/// Some that live, and how many do.
+#[derive(Debug, Default)]
+pub struct Rows {
+    /// The oldest first.
+    pub rows: Vec<Row>,
+    /// Of so many.
+    pub count: usize,
+}
+
+impl Tracker {
+    /// What lives at `now_ns`: so many at most, the oldest of more.
+    pub fn rows(&self, now_ns: u64, most: usize) -> Rows {
+        let exchanges = self.connections.values().flat_map(Connection::exchanges);
+        let begun = |exchange: &Exchange| exchange.asked().map(|asked| asked.begun_ns);
+        let mut all: Vec<(u64, &Exchange)> = exchanges
+            .filter_map(|exchange| Some((begun(exchange)?, exchange)))
+            .collect();
+        let count = all.len();
+        all.sort_unstable_by_key(|(begun_ns, _)| *begun_ns);
+        all.truncate(most);
+        let row = |(_, exchange): (u64, &Exchange)| exchange.row(now_ns, self.stalled_after_ns);
+        Rows {
+            rows: all.into_iter().filter_map(row).collect(),
+            count,
+        }
+    }
+}
