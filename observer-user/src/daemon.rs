@@ -28,7 +28,7 @@ use crate::{
     live::{self, Ask, Place, Viewers},
     manager::Manager,
     metrics::Metrics,
-    model::{queues::Queues, tftp::Transfers, track::Tracker},
+    model::{queues::Queues, tftp::Transfers, track::Tracker, verdict::Verdict},
     observer::{Observer, Parts, Servers, Views},
     reload::Reloader,
     watched::{Reason, Watched},
@@ -105,6 +105,7 @@ pub async fn run(args: RunArgs, config: Config) -> Result<()> {
         Transfers::new(Arc::clone(&config.classifier)).stalled_after(config.stalled_after_ns);
     let queues = Queues::new(&config.http_ports, &config.tftp_ports, config.tftp_pinned);
     let sampler = diag::Sampler::start(Arc::clone(&errors)).context("start a thread")?;
+    let verdict = Verdict::new(config.classifier.endpoints(), config.thresholds);
     let tracker = Tracker::new(config.classifier)
         .bounded(config.max_connections)
         .stalled_after(config.stalled_after_ns);
@@ -116,6 +117,7 @@ pub async fn run(args: RunArgs, config: Config) -> Result<()> {
         watched,
         servers: Servers::new(sampler, queues),
         views,
+        verdict,
         health,
         errors,
     });

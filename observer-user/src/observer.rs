@@ -2,6 +2,7 @@
 
 mod ledger;
 mod servers;
+mod starvation;
 mod views;
 
 use std::{
@@ -39,6 +40,7 @@ use crate::{
         tftp::{self, Transfers},
         track::{Live, Tracker},
         unread::Unread,
+        verdict::Verdict,
     },
     reload::Reload,
     watched::Watched,
@@ -83,6 +85,7 @@ pub struct Observer {
     watched: Watched,
     servers: Servers,
     views: Views,
+    verdict: Verdict,
     health: Arc<Health>,
     errors: Arc<Errors>,
     /// Waits for the metrics, if they are being encoded.
@@ -107,6 +110,8 @@ pub struct Parts {
     pub servers: Servers,
     /// What viewers are told.
     pub views: Views,
+    /// Who starves.
+    pub verdict: Verdict,
     /// Whether events are being drained.
     pub health: Arc<Health>,
     /// What could not be done.
@@ -149,6 +154,7 @@ impl Observer {
             watched,
             servers,
             views,
+            verdict,
             health,
             errors,
         } = parts;
@@ -167,6 +173,7 @@ impl Observer {
             watched,
             servers,
             views,
+            verdict,
             health,
             errors,
             reload: None,
@@ -202,8 +209,10 @@ impl Observer {
                     self.tally.skip(Task::Look, skipped(due.elapsed(), LOOK));
                     self.drain();
                     self.look();
+                    self.judge();
                     let sending = self.tracker.sending(SENDING);
-                    self.servers.ask(sending, &mut self.tally);
+                    let processes = self.verdict.processes().collect();
+                    self.servers.ask(sending, processes, &mut self.tally);
                 }
                 due = sweep.tick() => {
                     self.tally.skip(Task::Sweep, skipped(due.elapsed(), SWEEP));
@@ -267,7 +276,9 @@ impl Observer {
         };
         metrics.observer.reloaded(terms.is_some().then(unix));
         if let Some(terms) = terms {
-            metrics.extend(terms.classifier.endpoints());
+            let endpoints = terms.classifier.endpoints();
+            metrics.extend(endpoints);
+            self.verdict.reload(endpoints, terms.thresholds);
             let (rules, ns) = (terms.classifier, terms.stalled_after_ns);
             self.tracker.reload(Arc::clone(&rules), ns);
             self.transfers.reload(rules, ns);
@@ -392,6 +403,7 @@ impl Observer {
         let (retransmits, connections) = (self.kernel.retransmits(), self.tracker.ports());
         metrics.ports.set(ports, retransmits, &connections);
         metrics.links.set(&self.servers.links);
+        metrics.starvation.set(&self.verdict);
         for (failure, total) in self.errors.totals() {
             metrics.observer.errors(failure, total);
         }
@@ -464,11 +476,13 @@ impl Observer {
             self.in_flight.on_fact(fact, now);
             self.servers.queues.on_fact(fact);
             self.servers.links.on_fact(fact);
+            self.verdict.on_fact(fact);
             self.views.on_fact(fact);
         }
         for fact in &self.tally.transfers {
             self.transfers_in_flight.on_transfer(fact);
             self.servers.links.on_transfer(fact);
+            self.verdict.on_transfer(fact);
             self.views.on_transfer(fact);
         }
         metrics.record(&mut self.tally);

@@ -16,6 +16,7 @@ mod process;
 mod reference;
 mod sockets;
 mod stalled;
+mod starvation;
 mod tally;
 mod text;
 mod tftp;
@@ -38,6 +39,7 @@ pub use self::{
     process::ProcessMetrics,
     reference::reference,
     sockets::SocketMetrics,
+    starvation::StarvationMetrics,
     tally::{Tally, Task},
     tftp::TftpMetrics,
 };
@@ -57,6 +59,8 @@ pub struct Metrics {
     pub links: LinkMetrics,
     /// The observer itself.
     pub observer: ObserverMetrics,
+    /// What starves.
+    pub starvation: StarvationMetrics,
     /// Its process.
     pub process: ProcessMetrics,
     registry: Registry,
@@ -85,6 +89,7 @@ impl Metrics {
         let sockets = SocketMetrics::declare(&mut catalog);
         let ports = PortMetrics::declare(&mut catalog);
         let links = LinkMetrics::declare(&mut catalog, links);
+        let starvation = StarvationMetrics::declare(&mut catalog, endpoints);
         let observer = ObserverMetrics::declare(&mut catalog);
         let process = ProcessMetrics::declare(&mut catalog);
         let mut alone = |name, help| {
@@ -108,6 +113,7 @@ impl Metrics {
             sockets,
             ports,
             links,
+            starvation,
             observer,
             process,
             registry,
@@ -125,6 +131,7 @@ impl Metrics {
     pub fn extend(&mut self, endpoints: &[Arc<str>]) {
         self.http.extend(endpoints);
         self.tftp.extend(endpoints);
+        self.starvation.extend(endpoints);
         self.limit.set(count(Self::new(endpoints).series_limit()));
     }
 

@@ -1,5 +1,7 @@
 //! Servers' queues and links: asked for once a second, of a thread that may take its time.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use observer_common::conn::Tuple;
 
 use crate::{
@@ -7,6 +9,7 @@ use crate::{
     metrics::{Tally, Task},
     model::{
         links::Links,
+        processes::{Process, Serves},
         queues::Queues,
         sockets::{Sample, Sending, Wanted},
     },
@@ -22,6 +25,10 @@ pub struct Servers {
     unasked: u32,
     pub(super) queues: Queues,
     pub(super) links: Links,
+    /// What servers' processes do, as of the last answer.
+    pub(super) processes: Vec<Process>,
+    /// Whose the sockets at servers' ports are.
+    pub(super) owners: BTreeMap<Serves, BTreeSet<u32>>,
 }
 
 impl Servers {
@@ -32,13 +39,21 @@ impl Servers {
             unasked: 0,
             queues,
             links: Links::default(),
+            processes: Vec::new(),
+            owners: BTreeMap::new(),
         }
     }
 
-    /// Asks what is to be known next, of these connections too.
-    pub(super) fn ask(&mut self, connections: Vec<(u64, Tuple)>, tally: &mut Tally) {
+    /// Asks what is to be known next, of these connections and processes too.
+    pub(super) fn ask(
+        &mut self,
+        connections: Vec<(u64, Tuple)>,
+        processes: BTreeSet<u32>,
+        tally: &mut Tally,
+    ) {
         let wanted = Wanted {
             connections,
+            processes,
             ends: self.links.wanted(),
             ..self.queues.wanted()
         };
@@ -51,24 +66,27 @@ impl Servers {
             tracing::warn!(
                 "servers' queues and links are no longer known: the thread that reads them hangs"
             );
-            self.take_in(&Sample::default());
+            self.take_in(Sample::default());
         }
     }
 
     /// Takes the answer, if there is one; returns how connections send.
     pub(super) fn take(&mut self) -> Vec<Sending> {
-        let Some(sample) = self.sampler.take() else {
+        let Some(mut sample) = self.sampler.take() else {
             return Vec::new();
         };
         if std::mem::take(&mut self.unasked) >= STUCK {
             tracing::info!("servers' queues and links are known again");
         }
-        self.take_in(&sample);
-        sample.sending
+        let sending = std::mem::take(&mut sample.sending);
+        self.take_in(sample);
+        sending
     }
 
-    fn take_in(&mut self, sample: &Sample) {
-        self.queues.on_sample(sample);
+    fn take_in(&mut self, sample: Sample) {
+        self.queues.on_sample(&sample);
         self.links.on_sample(&sample.links);
+        self.processes = sample.processes;
+        self.owners = sample.owners;
     }
 }

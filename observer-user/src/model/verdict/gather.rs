@@ -29,22 +29,25 @@ const REMEMBERED_NS: u64 = 600_000_000_000;
 /// Shorter seconds are not looked at.
 const SHORTEST_NS: u64 = 200_000_000;
 
+/// One after the other.
+pub type Each<'a, T> = Box<dyn Iterator<Item = T> + 'a>;
+
 /// What there is at one instant.
 pub struct Scene<'a> {
     /// `CLOCK_MONOTONIC` nanoseconds.
     pub now_ns: u64,
     /// Exchanges in flight.
-    pub exchanges: &'a mut dyn Iterator<Item = UnderWay>,
+    pub exchanges: Each<'a, UnderWay>,
     /// TFTP transfers in flight, and whether nobody has answered.
-    pub transfers: &'a mut dyn Iterator<Item = (&'a tftp::fact::Asked, bool)>,
+    pub transfers: Each<'a, (&'a tftp::fact::Asked, bool)>,
     /// Servers' queues.
     pub queues: &'a Queues,
     /// The links.
     pub links: &'a Links,
     /// Segments that were sent again in all, by port.
-    pub retransmits: &'a mut dyn Iterator<Item = (u16, u64)>,
+    pub retransmits: Each<'a, (u16, u64)>,
     /// Requests that found a queue full in all, by port.
-    pub udp_drops: &'a mut dyn Iterator<Item = (u16, u64)>,
+    pub udp_drops: Each<'a, (u16, u64)>,
     /// What servers' processes do.
     pub processes: &'a [Process],
     /// Whose the sockets at servers' ports are.
@@ -310,12 +313,7 @@ impl Gather {
         }
     }
 
-    fn ports(
-        &mut self,
-        second: &mut Second,
-        queues: &Queues,
-        retransmits: &mut dyn Iterator<Item = (u16, u64)>,
-    ) {
+    fn ports(&mut self, second: &mut Second, queues: &Queues, retransmits: Each<'_, (u16, u64)>) {
         for (name, listening) in queues.listening() {
             second.ports.insert(
                 name,
@@ -338,12 +336,7 @@ impl Gather {
         }
     }
 
-    fn tftp_ports(
-        &mut self,
-        second: &mut Second,
-        queues: &Queues,
-        drops: &mut dyn Iterator<Item = (u16, u64)>,
-    ) {
+    fn tftp_ports(&mut self, second: &mut Second, queues: &Queues, drops: Each<'_, (u16, u64)>) {
         for (port, receiving) in queues.receiving() {
             let down = !receiving.up;
             second.tftp_ports.insert(port, TftpPort { down, drops: 0 });

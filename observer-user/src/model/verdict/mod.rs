@@ -14,13 +14,17 @@ mod thresholds;
 mod waits;
 mod window;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 pub use self::{
-    cause::Cause, finding::Finding, gather::Scene, hold::Change, thresholds::Thresholds,
+    cause::Cause,
+    finding::Finding,
+    gather::{Each, Scene},
+    hold::Change,
+    thresholds::Thresholds,
 };
 use self::{gather::Gather, hold::Said, window::Window};
-use super::{fact::Fact, tftp};
+use super::{classify::Endpoint, fact::Fact, tftp};
 
 /// What is said, and what it is said from.
 #[derive(Debug)]
@@ -30,6 +34,7 @@ pub struct Verdict {
     gather: Gather,
     window: Window,
     said: Said,
+    seconds: BTreeMap<(Cause, Option<Endpoint>), f64>,
 }
 
 impl Verdict {
@@ -41,7 +46,14 @@ impl Verdict {
             gather: Gather::default(),
             window: Window::default(),
             said: Said::default(),
+            seconds: BTreeMap::new(),
         }
+    }
+
+    /// These are the names of the endpoints, and the thresholds, from now on.
+    pub fn reload(&mut self, names: &[Arc<str>], thresholds: Thresholds) {
+        self.names = names.to_vec();
+        self.thresholds = thresholds;
     }
 
     /// Takes what happened.
@@ -59,12 +71,11 @@ impl Verdict {
         self.gather.processes()
     }
 
-    /// Looks at what there is, about once a second. Returns what has changed, and how many seconds
-    /// were looked at: they count for what is said now.
-    pub fn look(&mut self, scene: Scene<'_>) -> (Vec<Change>, f64) {
+    /// Looks at what there is, about once a second. Returns what has changed.
+    pub fn look(&mut self, scene: Scene<'_>) -> Vec<Change> {
         let now_ns = scene.now_ns;
         let Some(second) = self.gather.second(scene, &self.thresholds) else {
-            return (Vec::new(), 0.0);
+            return Vec::new();
         };
         let seconds = second.length;
         self.window.push(second);
@@ -76,8 +87,23 @@ impl Verdict {
         };
         let shows = judge::all(&context);
         let shows = self.without_what_follows(shows);
-        let changes = self.said.take(shows, seconds, now_ns, &self.thresholds);
-        (changes, seconds)
+        let thresholds = &self.thresholds;
+        let changes = self.said.take(shows, seconds, now_ns, thresholds);
+        for (finding, _) in self.said.findings() {
+            let key = (finding.cause, finding.surface);
+            *self.seconds.entry(key).or_default() += seconds;
+        }
+        changes
+    }
+
+    /// What an endpoint is called.
+    pub fn name(&self, endpoint: Endpoint) -> Option<&str> {
+        self.names.get(endpoint.index()).map(AsRef::as_ref)
+    }
+
+    /// How long each cause was said, by the endpoint that saturates.
+    pub fn seconds(&self) -> impl Iterator<Item = ((Cause, Option<Endpoint>), f64)> {
+        self.seconds.iter().map(|(key, seconds)| (*key, *seconds))
     }
 
     /// What is said, and since when (`CLOCK_MONOTONIC` nanoseconds); what explains most first.
