@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
 };
 
@@ -53,6 +54,8 @@ MaxSpareServers {workers}"
         fs::write(&path, config(folder.path(), port, workers, options))?;
         let mut command = netns.command("apache2");
         command.arg("-f").arg(path).arg("-DFOREGROUND");
+        // It passes SIGTERM on to all of its group.
+        command.process_group(0);
         Server::start(netns, port, folder, &mut command).map(Self)
     }
 
