@@ -13,16 +13,18 @@ use tokio::{
 };
 
 use super::{Crowd, Step};
-use crate::tftp::scripted::{ack, rrq};
+use crate::tftp::scripted::{ack, error, rrq};
 
 const BLOCK: usize = 1_400;
 /// The largest datagram that the server sends.
 const ROOM: usize = 2_048;
-/// When a request is repeated; later each as the last.
-const REQUEST_AGAIN: [u64; 3] = [1, 2, 4];
+/// As UEFI does.
+const REQUEST_AGAIN: Duration = Duration::from_secs(4);
 const ACK_AGAIN: Duration = Duration::from_secs(1);
 /// A server that says nothing in so many repetitions has forgotten the transfer.
 const ACKS: usize = 8;
+/// RFC 1350: of packets that are for another.
+const UNKNOWN_TRANSFER: u16 = 5;
 
 /// Fetches the boot loader; returns when the server's first packet came.
 pub(super) async fn fetch(crowd: &Crowd) -> io::Result<Instant> {
@@ -63,10 +65,9 @@ impl Transfer {
     async fn begin(server: SocketAddr, request: &[u8]) -> io::Result<(Self, Vec<u8>)> {
         let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).await?;
         let mut packet = vec![0; ROOM];
-        for number in 0.. {
+        loop {
             socket.send_to(request, server).await?;
-            let wait = REQUEST_AGAIN[REQUEST_AGAIN.len().min(number + 1) - 1];
-            let received = timeout(Duration::from_secs(wait), socket.recv_from(&mut packet));
+            let received = timeout(REQUEST_AGAIN, socket.recv_from(&mut packet));
             if let Ok(received) = received.await {
                 let (len, server) = received?;
                 packet.truncate(len);
@@ -79,7 +80,6 @@ impl Transfer {
                 return Ok((transfer, packet));
             }
         }
-        Err(ErrorKind::TimedOut.into())
     }
 
     async fn send(&self, packet: &[u8]) -> io::Result<()> {
@@ -104,7 +104,12 @@ impl Transfer {
         loop {
             let (len, from) = self.socket.recv_from(packet).await?;
             let expected = self.block.wrapping_add(1);
-            if from == self.server && number_of(packet) == expected {
+            if from != self.server {
+                // Else a request that was repeated has a transfer of its own until the server
+                // gives it up.
+                let unknown = error(UNKNOWN_TRANSFER, "");
+                self.socket.send_to(&unknown, from).await?;
+            } else if number_of(packet) == expected {
                 self.block = expected;
                 return Ok(len);
             }
@@ -132,7 +137,7 @@ fn number_of(packet: &[u8]) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tftp::scripted::{data, error, oack};
+    use crate::tftp::scripted::{data, oack};
 
     #[test]
     fn each_packet_has_its_reply() {
