@@ -78,8 +78,8 @@ pub(super) fn inject(
             Injected::Down
         }
         Scenario::SlowDisk => slow_disk(world)?,
-        Scenario::Loss => drop_packets(machines, "tcp", &format!("tcp sport {}", web::PORT))?,
-        Scenario::TftpLoss => drop_packets(machines, "tftp", "udp sport 1024-65535")?,
+        Scenario::Loss => drop_packets(machines, &format!("tcp sport {}", web::PORT))?,
+        Scenario::TftpLoss => drop_packets(machines, "udp sport 1024-65535")?,
         Scenario::Link => shape(&world.server)?,
         Scenario::UdpDrops => {
             let limit = Limit::Processor(PROCESSOR);
@@ -126,11 +126,11 @@ fn slow(world: &World) -> Result<Injected> {
 }
 
 /// Where packets arrive: a sender that is refused would know that they were not sent.
-fn drop_packets(machines: &Netns, name: &str, which: &str) -> Result<Injected> {
+fn drop_packets(machines: &Netns, which: &str) -> Result<Injected> {
     nft(
         machines,
         &format!(
-            "table inet starve {{ chain {name} {{ type filter hook input priority 0; \
+            "table inet starve {{ chain arriving {{ type filter hook input priority 0; \
              {which} numgen random mod 100 < {LOST} counter drop }} }}"
         ),
     )?;
@@ -138,7 +138,7 @@ fn drop_packets(machines: &Netns, name: &str, which: &str) -> Result<Injected> {
 }
 
 fn shape(server: &Netns) -> Result<Injected> {
-    let shape = ["rate", RATE, "burst", "64kb", "latency", "50ms"];
+    let shape = ["rate", RATE, "burst", "64kb", "limit", "100kb"];
     let add = ["qdisc", "add", "dev", DEVICE, "root", "tbf"];
     tc(server, &[&add[..], &shape].concat())?;
     Ok(Injected::Shaped)
