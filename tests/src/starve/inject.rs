@@ -131,7 +131,7 @@ fn drop_packets(machines: &Netns, which: &str) -> Result<Injected> {
         machines,
         &format!(
             "table inet starve {{ chain arriving {{ type filter hook input priority 0; \
-             {which} numgen random mod 100 < {LOST} counter drop }} }}"
+             {which} numgen random mod 100 < {LOST} counter drop; }}; }}"
         ),
     )?;
     Ok(Injected::Dropping)
