@@ -1,6 +1,7 @@
 //! A scenario, from its beginning to its end.
 
 use std::{
+    sync::{Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -18,6 +19,8 @@ use super::{
 };
 use crate::netns::Netns;
 
+/// They share ports.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 const SECOND: Duration = Duration::from_secs(1);
 /// How long nothing is wrong at first, in looks.
 const BEFORE: usize = 6;
@@ -51,6 +54,7 @@ pub(super) struct Seen {
 /// Has so many machines boot, with a cause for some time; tells what was said and seen.
 pub fn play(scenario: Scenario, machines: usize) -> Result<Report> {
     crate::require_root();
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let afar = Netns::new("machines")?;
     let mut world = World::new(scenario, &afar, machines)?;
     let (weather, receiver) = watch::channel(Weather::default());

@@ -66,7 +66,7 @@ pub(super) struct Crowd {
 /// The least time from one boot of a machine to its next.
 const PERIOD: Duration = Duration::from_secs(4);
 /// Boots that all machines begin in a second, at most.
-const RATE: f64 = 16.0;
+const RATE: f64 = 40.0;
 /// Between two tries of what failed.
 const RETRY: Duration = Duration::from_millis(500);
 /// What is not over by then is left.
