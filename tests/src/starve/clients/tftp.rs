@@ -25,6 +25,8 @@ const ACK_AGAIN: Duration = Duration::from_secs(1);
 const ACKS: usize = 8;
 /// RFC 1350: of packets that are for another.
 const UNKNOWN_TRANSFER: u16 = 5;
+/// RFC 2347.
+const REFUSED: u16 = 8;
 
 /// Fetches the boot loader; returns when the server's first packet came.
 pub(super) async fn fetch(crowd: &Crowd) -> io::Result<Instant> {
@@ -97,6 +99,9 @@ impl Transfer {
             }
             self.send(answer).await?;
         }
+        // As UEFI says it: nobody waits for this transfer any more.
+        self.send(&error(REFUSED, "User aborted the transfer in time out"))
+            .await?;
         Err(ErrorKind::TimedOut.into())
     }
 
