@@ -4,11 +4,13 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::{Arc, atomic::AtomicBool},
 };
 
 use anyhow::{Context as _, Result};
 use clap::{Parser, ValueEnum as _};
 use serde_json::Value;
+use signal_hook::consts::{SIGINT, SIGTERM};
 use tests::starve::{self, Report, Scenario};
 
 /// Starve boots, cause by cause, and hold what the observer says against what was injected
@@ -39,11 +41,15 @@ fn main() -> Result<()> {
         print!("{}", starve::compare(&read(before)?, &read(after)?)?);
         return Ok(());
     }
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&stop)).context("handle signals")?;
+    }
     let all = Scenario::value_variants();
     let scenarios = args.scenario.as_ref().map_or(all, std::slice::from_ref);
     let mut reports: Vec<Report> = Vec::new();
     for scenario in scenarios.repeat(args.repeat) {
-        let report = starve::play(scenario, args.clients.into())?;
+        let report = starve::play(scenario, args.clients.into(), &stop)?;
         println!("{report}\n{}", report.latencies());
         if args.explain_injection {
             println!("{}", report.injection());

@@ -10,6 +10,7 @@ mod compare;
 mod facts;
 mod inject;
 mod matrix;
+mod noticed;
 mod phase;
 mod play;
 mod report;

@@ -1,12 +1,15 @@
 //! A scenario, from its beginning to its end.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use tokio::sync::watch;
 
 use super::{
@@ -51,8 +54,9 @@ pub(super) struct Seen {
     pub(super) last: Sample,
 }
 
-/// Has so many machines boot, with a cause for some time; tells what was said and seen.
-pub fn play(scenario: Scenario, machines: usize) -> Result<Report> {
+/// Has so many machines boot, with a cause for some time; tells what was said and seen. Once it is
+/// to stop, it is an error.
+pub fn play(scenario: Scenario, machines: usize, stop: &AtomicBool) -> Result<Report> {
     crate::require_root();
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let afar = Netns::new("machines")?;
@@ -66,12 +70,18 @@ pub fn play(scenario: Scenario, machines: usize) -> Result<Report> {
     };
     let (watched, records) = thread::scope(|scope| {
         let booting = scope.spawn(|| afar.inside(|| crowd.run()));
-        let watched = watch(scenario, &mut world, &afar, &weather);
+        let watch = Watch {
+            world: &mut world,
+            machines: &afar,
+            weather: &weather,
+            stop,
+            samples: Vec::new(),
+        };
+        let watched = watch.all(scenario);
         // However it went, or nobody would ever end.
         weather.send_modify(|weather| weather.is_over = true);
-        let records = booting
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let records = booting.join();
+        let records = records.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         (watched, records)
     });
     let (onset, end, samples) = watched?;
@@ -88,53 +98,51 @@ pub fn play(scenario: Scenario, machines: usize) -> Result<Report> {
     Report::of(&seen)
 }
 
-/// Looks each second, and has the cause for some of the time; says when.
-fn watch(
-    scenario: Scenario,
-    world: &mut World,
-    machines: &Netns,
-    weather: &watch::Sender<Weather>,
-) -> Result<(Instant, Instant, Vec<Sample>)> {
-    let mut samples = Vec::new();
-    look(world, Phase::Before, (BEFORE, BEFORE), &mut samples, |_| {
-        true
-    })?;
-    let onset = Instant::now();
-    let injected = inject(scenario, world, machines, weather)?;
-    let is_said = |sample: &Sample| {
-        scenario
-            .cause()
-            .is_none_or(|cause| sample.said.contains(cause))
-    };
-    let looked = look(world, Phase::During, DURING, &mut samples, is_said);
-    let end = Instant::now();
-    // Whatever was seen: nobody else lets go of a server that is stopped.
-    remove(injected, world, machines, weather)?;
-    looked?;
-    look(world, Phase::After, AFTER, &mut samples, |sample| {
-        sample.said.is_empty()
-    })?;
-    Ok((onset, end, samples))
+/// Who looks while they boot.
+struct Watch<'a> {
+    world: &'a mut World,
+    machines: &'a Netns,
+    weather: &'a watch::Sender<Weather>,
+    stop: &'a AtomicBool,
+    samples: Vec<Sample>,
 }
 
-/// A look each second, the fewest of them, and then until this is seen, or the most.
-fn look(
-    world: &World,
-    phase: Phase,
-    (fewest, most): (usize, usize),
-    samples: &mut Vec<Sample>,
-    is_seen: impl Fn(&Sample) -> bool,
-) -> Result<()> {
-    for number in 1..=most {
-        thread::sleep(SECOND);
-        let sample = Sample::take(world, phase)?;
-        let is_enough = number >= fewest && is_seen(&sample);
-        samples.push(sample);
-        if is_enough {
-            break;
-        }
+impl Watch<'_> {
+    /// Looks each second, and has the cause for some of the time; says when.
+    fn all(mut self, scenario: Scenario) -> Result<(Instant, Instant, Vec<Sample>)> {
+        self.look(Phase::Before, (BEFORE, BEFORE), |_| true)?;
+        let onset = Instant::now();
+        let injected = inject(scenario, self.world, self.machines, self.weather)?;
+        let cause = scenario.cause();
+        let is_said = |sample: &Sample| cause.is_none_or(|cause| sample.said.contains(cause));
+        let looked = self.look(Phase::During, DURING, is_said);
+        let end = Instant::now();
+        // Whatever was seen: nobody else lets go of a server that is stopped.
+        remove(injected, self.world, self.machines, self.weather)?;
+        looked?;
+        self.look(Phase::After, AFTER, |sample| sample.said.is_empty())?;
+        Ok((onset, end, self.samples))
     }
-    Ok(())
+
+    /// A look each second, the fewest of them, and then until this is seen, or the most.
+    fn look(
+        &mut self,
+        phase: Phase,
+        (fewest, most): (usize, usize),
+        is_seen: impl Fn(&Sample) -> bool,
+    ) -> Result<()> {
+        for number in 1..=most {
+            thread::sleep(SECOND);
+            ensure!(!self.stop.load(Ordering::Relaxed), "stopped");
+            let sample = Sample::take(self.world, phase)?;
+            let is_enough = number >= fewest && is_seen(&sample);
+            self.samples.push(sample);
+            if is_enough {
+                break;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Looks until nothing is under way any more, or for long enough.

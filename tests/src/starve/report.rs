@@ -2,26 +2,25 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt::{self, Display, Formatter, Write as _},
+    fmt::{self, Display, Formatter},
 };
 
 use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::{
-    boot::Step,
-    clients::Record,
-    facts::{Fact, Facts, facts},
+    facts::Facts,
+    noticed::Noticed,
     phase::Phase,
     play::{Seen, left_over},
+    sample::Sample,
 };
-use crate::latency::Latencies;
 
 /// Of one scenario, played once.
 pub struct Report {
     pub(super) scenario: String,
     pub(super) injected: Option<&'static str>,
-    /// Each cause that was said while the cause was there, and after how many seconds.
+    /// Each cause that was said since the cause was there, and after how many seconds.
     pub(super) said: BTreeMap<String, f64>,
     /// What was said before that.
     pub(super) said_before: BTreeSet<String>,
@@ -30,7 +29,7 @@ pub struct Report {
     sentence: String,
     machines: usize,
     unfinished: usize,
-    latencies: BTreeMap<(Step, Phase), Row>,
+    noticed: Noticed,
     facts: Facts,
     /// What was not 0 in the end, and ought to be.
     pub(super) left_over: Vec<(&'static str, f64)>,
@@ -39,40 +38,24 @@ pub struct Report {
     seconds: Vec<Value>,
 }
 
-/// A step in a phase.
-struct Row {
-    first: Latencies,
-    whole: Latencies,
-    tries: u32,
-}
-
-const QUANTILES: [(&str, f64); 3] = [("p50", 0.5), ("p95", 0.95), ("p99", 0.99)];
-
 impl Report {
     pub(super) fn of(seen: &Seen) -> Result<Self> {
         let of_phase = |phase| seen.samples.iter().filter(move |one| one.phase == phase);
-        let mut said = BTreeMap::new();
-        for sample in of_phase(Phase::During) {
-            for cause in &sample.said {
-                let after = (sample.at - seen.onset).as_secs_f64();
-                said.entry(cause.clone()).or_insert(after);
-            }
-        }
-        let sentences = of_phase(Phase::During).flat_map(|sample| &sample.sentences);
+        let cause = seen.scenario.cause();
         let cleared = of_phase(Phase::After).find(|sample| sample.said.is_empty());
         Ok(Self {
             scenario: seen.scenario.name(),
-            injected: seen.scenario.cause(),
-            said,
+            injected: cause,
+            said: said(seen),
             said_before: of_phase(Phase::Before)
                 .flat_map(|sample| sample.said.iter().cloned())
                 .collect(),
             cleared: cleared.map(|sample| (sample.at - seen.end).as_secs_f64()),
-            sentence: sentences.last().cloned().unwrap_or_default(),
+            sentence: sentence(of_phase(Phase::During), cause),
             machines: seen.machines,
             unfinished: seen.records.unfinished,
-            latencies: latencies(seen)?,
-            facts: facts(&seen.samples),
+            noticed: Noticed::of(seen)?,
+            facts: Facts::of(&seen.samples),
             left_over: left_over(&seen.last),
             in_flight: (
                 seen.last.sum("http_requests_in_flight_seconds_total"),
@@ -120,8 +103,8 @@ impl Report {
             "sentence": self.sentence,
             "machines": self.machines,
             "unfinished": self.unfinished,
-            "latencies": latencies_json(&self.latencies),
-            "facts": facts_json(&self.facts),
+            "latencies": self.noticed.json(),
+            "facts": self.facts.json(),
             "leaves": self.leaves(),
             "in_flight_seconds": self.in_flight.0,
             "durations_seconds": self.in_flight.1,
@@ -131,46 +114,12 @@ impl Report {
 
     /// What machines noticed, step by step.
     pub fn latencies(&self) -> String {
-        let mut table = format!("  {:<8}{:<8}{:>7}{:>7}", "step", "", "boots", "tries");
-        table.push_str("   first byte: p50    p95    p99   whole: p50    p95    p99 s\n");
-        for ((step, phase), row) in &self.latencies {
-            let _ = write!(
-                table,
-                "  {:<8}{:<8}{:>7}{:>7}        ",
-                step.name(),
-                phase.name(),
-                row.whole.answers(),
-                row.tries
-            );
-            for latencies in [&row.first, &row.whole] {
-                for (_, part) in QUANTILES {
-                    let _ = write!(table, "{:>7.3}", latencies.quantile(part) / 1e6);
-                }
-                table.push_str("     ");
-            }
-            table.push('\n');
-        }
-        table
+        self.noticed.table()
     }
 
     /// By what the cause shows: what changed with it.
     pub fn injection(&self) -> String {
-        let mut table = format!(
-            "  {:<76}{:>11}{:>11}{:>11}{:>11}\n",
-            "mean, or mean a second", "before", "during", "peak", "after"
-        );
-        for (name, by_phase) in &self.facts {
-            let of = |phase| by_phase.get(&phase).copied().unwrap_or_default();
-            let [before, during, after] = Phase::ALL.map(of);
-            if is_changed(before, during) {
-                let _ = writeln!(
-                    table,
-                    "  {name:<76}{:>11.3}{:>11.3}{:>11.3}{:>11.3}",
-                    before.mean, during.mean, during.peak, after.mean
-                );
-            }
-        }
-        table
+        self.facts.table()
     }
 }
 
@@ -207,70 +156,96 @@ impl Display for Report {
     }
 }
 
-fn latencies(seen: &Seen) -> Result<BTreeMap<(Step, Phase), Row>> {
-    let phase_of = |record: &Record| {
-        if record.begun < seen.onset {
-            Phase::Before
-        } else if record.begun < seen.end {
-            Phase::During
-        } else {
-            Phase::After
+fn said(seen: &Seen) -> BTreeMap<String, f64> {
+    let mut said = BTreeMap::new();
+    let since = seen.samples.iter().filter(|one| one.phase != Phase::Before);
+    for sample in since {
+        for cause in &sample.said {
+            let after = (sample.at - seen.onset).as_secs_f64();
+            said.entry(cause.clone()).or_insert(after);
         }
-    };
-    let mut rows = BTreeMap::new();
-    for record in &seen.records.steps {
-        let row = match rows.entry((record.step, phase_of(record))) {
-            std::collections::btree_map::Entry::Occupied(row) => row.into_mut(),
-            std::collections::btree_map::Entry::Vacant(place) => place.insert(Row {
-                first: Latencies::new()?,
-                whole: Latencies::new()?,
-                tries: 0,
-            }),
-        };
-        row.first.record(record.first);
-        row.whole.record(record.whole);
-        row.tries += record.tries;
     }
-    Ok(rows)
+    said
 }
 
-/// By half, or in the beginning there was none of it.
-fn is_changed(before: Fact, during: Fact) -> bool {
-    let (least, most) = (before.mean.min(during.mean), before.mean.max(during.mean));
-    most > 1.5 * least && most > 0.001
+/// The last of this cause, or else of any.
+fn sentence<'a>(samples: impl Iterator<Item = &'a Sample>, cause: Option<&str>) -> String {
+    let all: Vec<&String> = samples.flat_map(|sample| &sample.sentences).collect();
+    let is_of_cause = |line: &&&String| cause.is_some_and(|cause| line.starts_with(cause));
+    let of_cause = all.iter().rev().find(is_of_cause);
+    of_cause
+        .or(all.last())
+        .map_or_else(String::new, |line| line.to_string())
 }
 
-fn latencies_json(rows: &BTreeMap<(Step, Phase), Row>) -> Value {
-    let of = |latencies: &Latencies| {
-        let quantiles = QUANTILES.map(|(name, part)| {
-            let seconds = latencies.quantile(part) / 1e6;
-            (name.to_owned(), Value::from(seconds))
-        });
-        Value::Object(quantiles.into_iter().collect())
-    };
-    let row = |((step, phase), row): (&(Step, Phase), &Row)| {
-        json!({
-            "step": step.name(),
-            "phase": phase.name(),
-            "boots": row.whole.answers(),
-            "tries": row.tries,
-            "first_byte_seconds": of(&row.first),
-            "whole_seconds": of(&row.whole),
-        })
-    };
-    rows.iter().map(row).collect()
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn facts_json(facts: &Facts) -> Value {
-    let of_phases = |by_phase: &BTreeMap<Phase, Fact>| -> Value {
-        let fact = |(phase, fact): (&Phase, &Fact)| {
-            let value = json!({ "mean": fact.mean, "peak": fact.peak });
-            (phase.name().to_owned(), value)
-        };
-        Value::Object(by_phase.iter().map(fact).collect())
-    };
-    let all = facts
-        .iter()
-        .map(|(name, by_phase)| (name.clone(), of_phases(by_phase)));
-    Value::Object(all.collect())
+    fn report(injected: Option<&'static str>, said: &[&str], cleared: Option<f64>) -> Report {
+        Report {
+            scenario: "converter".to_owned(),
+            injected,
+            said: said.iter().map(|cause| (cause.to_string(), 4.0)).collect(),
+            said_before: BTreeSet::new(),
+            cleared,
+            sentence: String::new(),
+            machines: 1,
+            unfinished: 0,
+            noticed: Noticed::default(),
+            facts: Facts::default(),
+            left_over: Vec::new(),
+            in_flight: (1.0, 1.0),
+            seconds: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn only_what_was_injected_is_right() {
+        const BUSY: &str = "workers_busy";
+        for (injected, said, cleared, expected) in [
+            (None, &[][..], Some(0.0), true),
+            (None, &[BUSY], Some(0.0), false),
+            (Some(BUSY), &[BUSY], Some(6.0), true),
+            (Some(BUSY), &[BUSY], None, false),
+            (Some(BUSY), &[BUSY, "link_full"], Some(6.0), false),
+            (Some(BUSY), &[], Some(0.0), false),
+        ] {
+            let report = report(injected, said, cleared);
+            assert_eq!(report.is_right(), expected, "{report}");
+        }
+    }
+
+    #[test]
+    fn a_report_is_one_line() {
+        let mut report = report(Some("workers_busy"), &["workers_busy"], Some(6.0));
+        report.sentence = "boot waits 8.2 s".to_owned();
+        let expected = "converter      injected workers_busy    said workers_busy after 4.0 s, \
+                        cleared after 6.0 s  \"boot waits 8.2 s\"";
+        assert_eq!(report.to_string(), expected);
+    }
+
+    #[test]
+    fn what_stays_behind_is_told() {
+        let mut report = report(None, &[], Some(0.0));
+        assert_eq!(report.leaves(), [""; 0]);
+        report.in_flight = (1.0, 1.1);
+        assert_eq!(report.leaves(), ["1 s in flight, of durations 1.1 s"]);
+        report.left_over.push(("http_requests_waiting", 2.0));
+        assert_eq!(report.leaves(), ["http_requests_waiting 2"]);
+    }
+
+    #[test]
+    fn rows_are_what_was_injected_and_columns_what_was_said() {
+        let reports = [
+            report(Some("workers_busy"), &["workers_busy"], Some(1.0)),
+            report(Some("workers_busy"), &["link_full"], Some(1.0)),
+            report(None, &[], Some(1.0)),
+        ];
+        let expected = "\
+injected \\ said        link_full         nothing    workers_busy
+nothing                        0               1               0
+workers_busy                   1               0               1";
+        assert_eq!(super::super::matrix(&reports), expected);
+    }
 }

@@ -73,7 +73,7 @@ impl Sample {
             at: Instant::now(),
             phase,
             said: said(&scrape),
-            sentences: sentences(world)?,
+            sentences: sentences(&client::get(world.observer.address(), "/healthz?verbose")?),
             numbers: numbers(&scrape),
             states: states(world)?,
         })
@@ -98,13 +98,12 @@ fn said(scrape: &Scrape) -> BTreeSet<String> {
 }
 
 /// As /healthz has them, if it has any: `starvation CAUSE ...`.
-fn sentences(world: &World) -> Result<Vec<String>> {
-    let answer = client::get(world.observer.address(), "/healthz?verbose")?;
+fn sentences(answer: &str) -> Vec<String> {
     let lines = answer.lines();
-    Ok(lines
+    lines
         .filter_map(|line| line.strip_prefix("starvation "))
         .map(str::to_owned)
-        .collect())
+        .collect()
 }
 
 fn numbers(scrape: &Scrape) -> BTreeMap<String, f64> {
@@ -153,5 +152,25 @@ impl Sample {
             "processes": self.states,
             "numbers": self.numbers,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_is_read_and_nothing_where_nobody_speaks() {
+        let answer = "HTTP/1.1 200 OK\r\n\r\n\
+            pxe_starvation{cause=\"workers_busy\"} 1\n\
+            pxe_starvation{cause=\"link_full\"} 0\n";
+        let scrape = Scrape::parse(answer).expect("a scrape");
+        assert_eq!(said(&scrape), BTreeSet::from(["workers_busy".to_owned()]));
+        let silent = Scrape::parse("HTTP/1.1 200 OK\r\n\r\n").expect("a scrape");
+        assert_eq!(said(&silent), BTreeSet::new());
+
+        let answer = "HTTP/1.1 200 OK\r\n\r\nok\nstarvation workers_busy image: boot waits\n";
+        assert_eq!(sentences(answer), ["workers_busy image: boot waits"]);
+        assert_eq!(sentences("HTTP/1.1 404 Not Found\r\n\r\n"), [""; 0]);
     }
 }
