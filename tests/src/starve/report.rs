@@ -42,6 +42,7 @@ impl Report {
     pub(super) fn of(seen: &Seen) -> Result<Self> {
         let of_phase = |phase| seen.samples.iter().filter(move |one| one.phase == phase);
         let cause = seen.scenario.cause();
+        let samples = seen.samples.iter().chain([&seen.last]);
         let cleared = of_phase(Phase::After).find(|sample| sample.said.is_empty());
         Ok(Self {
             scenario: seen.scenario.name(),
@@ -61,11 +62,7 @@ impl Report {
                 seen.last.sum("http_requests_in_flight_seconds_total"),
                 seen.last.sum("http_request_duration_seconds_sum"),
             ),
-            seconds: seen
-                .samples
-                .iter()
-                .map(|one| one.json(seen.onset))
-                .collect(),
+            seconds: samples.map(|one| one.json(seen.onset)).collect(),
         })
     }
 
