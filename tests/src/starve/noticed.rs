@@ -39,6 +39,17 @@ impl Noticed {
         Ok(Self(rows))
     }
 
+    /// HTTP requests that were asked, if each was once: of one that failed nobody knows whether the
+    /// server has seen it.
+    pub(super) fn requests(&self) -> Option<u64> {
+        let http = self.0.iter().filter(|((step, _), _)| *step != Step::Nbp);
+        let asked = http.map(|(_, row)| {
+            let answers = row.whole.answers();
+            (u64::from(row.tries) == answers).then_some(answers)
+        });
+        asked.sum()
+    }
+
     pub(super) fn table(&self) -> String {
         let mut table = format!("  {:<8}{:<8}{:>7}{:>7}", "step", "", "boots", "tries");
         table.push_str("   first byte: p50    p95    p99   whole: p50    p95    p99 s\n");

@@ -33,6 +33,8 @@ pub struct Report {
     facts: Facts,
     /// What was not 0 in the end, and ought to be.
     pub(super) left_over: Vec<(&'static str, f64)>,
+    /// Requests that were asked and answered once, if all were, and that were counted or lost.
+    requests: (Option<u64>, f64),
     /// The time that requests were in flight, and the sum of their durations, in seconds.
     pub(super) in_flight: (f64, f64),
     seconds: Vec<Value>,
@@ -42,6 +44,7 @@ impl Report {
     pub(super) fn of(seen: &Seen) -> Result<Self> {
         let of_phase = |phase| seen.samples.iter().filter(move |one| one.phase == phase);
         let cause = seen.scenario.cause();
+        let noticed = Noticed::of(seen)?;
         let samples = seen.samples.iter().chain([&seen.last]);
         let cleared = of_phase(Phase::After).find(|sample| sample.said.is_empty());
         Ok(Self {
@@ -55,9 +58,14 @@ impl Report {
             sentence: sentence(of_phase(Phase::During), cause),
             machines: seen.machines,
             unfinished: seen.records.unfinished,
-            noticed: Noticed::of(seen)?,
             facts: Facts::of(&seen.samples),
             left_over: left_over(&seen.last),
+            requests: (
+                noticed.requests().filter(|_| seen.records.unfinished == 0),
+                seen.last.sum("http_requests_total")
+                    + seen.last.sum("pxe_observer_events_lost_total"),
+            ),
+            noticed,
             in_flight: (
                 seen.last.sum("http_requests_in_flight_seconds_total"),
                 seen.last.sum("http_request_duration_seconds_sum"),
@@ -74,7 +82,7 @@ impl Report {
     }
 
     /// What is not 0 in the end that ought to be; or else, where time in flight is not the sum of
-    /// durations, both.
+    /// durations, both; and where not all requests were counted.
     pub fn leaves(&self) -> Vec<String> {
         let left = self.left_over.iter();
         let mut leaves: Vec<String> = left
@@ -85,6 +93,11 @@ impl Report {
             leaves.push(format!(
                 "{in_flight} s in flight, of durations {durations} s"
             ));
+        }
+        if let (Some(asked), counted) = self.requests
+            && counted != asked as f64
+        {
+            leaves.push(format!("{counted} requests counted of {asked}"));
         }
         leaves
     }
@@ -192,6 +205,7 @@ mod tests {
             noticed: Noticed::default(),
             facts: Facts::default(),
             left_over: Vec::new(),
+            requests: (None, 0.0),
             in_flight: (1.0, 1.0),
             seconds: Vec::new(),
         }
@@ -228,6 +242,11 @@ mod tests {
         assert_eq!(report.leaves(), [""; 0]);
         report.in_flight = (1.0, 1.1);
         assert_eq!(report.leaves(), ["1 s in flight, of durations 1.1 s"]);
+        report.requests = (Some(3), 2.0);
+        report.in_flight = (1.0, 1.0);
+        assert_eq!(report.leaves(), ["2 requests counted of 3"]);
+        report.requests = (Some(3), 3.0);
+        report.in_flight = (1.0, 1.1);
         report.left_over.push(("http_requests_waiting", 2.0));
         assert_eq!(report.leaves(), ["http_requests_waiting 2"]);
     }
