@@ -3,6 +3,7 @@
 //!
 //! Everything is in network namespaces of its own; nothing else is ever asked.
 
+mod books;
 mod boot;
 mod cgroup;
 mod clients;

@@ -9,11 +9,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::{
-    facts::Facts,
-    noticed::Noticed,
-    phase::Phase,
-    play::{Seen, left_over},
-    sample::Sample,
+    books::Books, facts::Facts, noticed::Noticed, phase::Phase, play::Seen, sample::Sample,
 };
 
 /// Of one scenario, played once.
@@ -31,12 +27,7 @@ pub struct Report {
     unfinished: usize,
     noticed: Noticed,
     facts: Facts,
-    /// What was not 0 in the end, and ought to be.
-    pub(super) left_over: Vec<(&'static str, f64)>,
-    /// Requests that were asked and answered once, if all were, and that were counted or lost.
-    requests: (Option<u64>, f64),
-    /// The time that requests were in flight, and the sum of their durations, in seconds.
-    pub(super) in_flight: (f64, f64),
+    books: Books,
     seconds: Vec<Value>,
 }
 
@@ -59,17 +50,8 @@ impl Report {
             machines: seen.machines,
             unfinished: seen.records.unfinished,
             facts: Facts::of(&seen.samples),
-            left_over: left_over(&seen.last),
-            requests: (
-                noticed.requests().filter(|_| seen.records.unfinished == 0),
-                seen.last.sum("http_requests_total")
-                    + seen.last.sum("pxe_observer_events_lost_total"),
-            ),
+            books: Books::of(seen, &noticed),
             noticed,
-            in_flight: (
-                seen.last.sum("http_requests_in_flight_seconds_total"),
-                seen.last.sum("http_request_duration_seconds_sum"),
-            ),
             seconds: samples.map(|one| one.json(seen.onset)).collect(),
         })
     }
@@ -81,25 +63,9 @@ impl Report {
         said == expected && self.said_before.is_empty() && self.cleared.is_some()
     }
 
-    /// What is not 0 in the end that ought to be; or else, where time in flight is not the sum of
-    /// durations, both; and where not all requests were counted.
+    /// What is not as it ought to be, once nobody boots any more.
     pub fn leaves(&self) -> Vec<String> {
-        let left = self.left_over.iter();
-        let mut leaves: Vec<String> = left
-            .map(|(name, value)| format!("{name} {value}"))
-            .collect();
-        let (in_flight, durations) = self.in_flight;
-        if leaves.is_empty() && (in_flight - durations).abs() > 0.01 * durations {
-            leaves.push(format!(
-                "{in_flight} s in flight, of durations {durations} s"
-            ));
-        }
-        if let (Some(asked), counted) = self.requests
-            && counted != asked as f64
-        {
-            leaves.push(format!("{counted} requests counted of {asked}"));
-        }
-        leaves
+        self.books.leaves()
     }
 
     /// All of it.
@@ -116,8 +82,8 @@ impl Report {
             "latencies": self.noticed.json(),
             "facts": self.facts.json(),
             "leaves": self.leaves(),
-            "in_flight_seconds": self.in_flight.0,
-            "durations_seconds": self.in_flight.1,
+            "in_flight_seconds": self.books.in_flight,
+            "durations_seconds": self.books.durations,
             "seconds": self.seconds,
         })
     }
@@ -204,9 +170,7 @@ mod tests {
             unfinished: 0,
             noticed: Noticed::default(),
             facts: Facts::default(),
-            left_over: Vec::new(),
-            requests: (None, 0.0),
-            in_flight: (1.0, 1.0),
+            books: Books::default(),
             seconds: Vec::new(),
         }
     }
@@ -234,21 +198,6 @@ mod tests {
         let expected = "converter      injected workers_busy    said workers_busy after 4.0 s, \
                         cleared after 6.0 s  \"boot waits 8.2 s\"";
         assert_eq!(report.to_string(), expected);
-    }
-
-    #[test]
-    fn what_stays_behind_is_told() {
-        let mut report = report(None, &[], Some(0.0));
-        assert_eq!(report.leaves(), [""; 0]);
-        report.in_flight = (1.0, 1.1);
-        assert_eq!(report.leaves(), ["1 s in flight, of durations 1.1 s"]);
-        report.requests = (Some(3), 2.0);
-        report.in_flight = (1.0, 1.0);
-        assert_eq!(report.leaves(), ["2 requests counted of 3"]);
-        report.requests = (Some(3), 3.0);
-        report.in_flight = (1.0, 1.1);
-        report.left_over.push(("http_requests_waiting", 2.0));
-        assert_eq!(report.leaves(), ["http_requests_waiting 2"]);
     }
 
     #[test]
