@@ -26,6 +26,7 @@ pub mod relay;
 pub mod scrape;
 pub mod server;
 pub mod stage;
+pub mod starve;
 pub mod tftp;
 pub mod truth;
 mod tshark;

@@ -1,9 +1,14 @@
 //! A real nginx, unmodified.
 
-use std::{fs, os::unix::process::CommandExt as _, path::Path, time::Duration};
+use std::{
+    fs,
+    os::unix::process::CommandExt as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::Result;
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal};
 use tempfile::TempDir;
 
 use crate::{
@@ -29,6 +34,16 @@ impl Nginx {
         command.arg("-c").arg(path).args(["-e", "stderr"]);
         command.process_group(0);
         Server::start(netns, port, folder, &mut command).map(Self)
+    }
+
+    /// Its first process.
+    pub fn pid(&self) -> Pid {
+        self.0.pid()
+    }
+
+    /// Where the files are that it serves.
+    pub fn www(&self) -> PathBuf {
+        self.0.www()
     }
 
     /// How long its workers have been on a CPU by now.

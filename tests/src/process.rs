@@ -28,24 +28,49 @@ pub fn run(command: &mut Command) -> Result<String> {
 /// softirqs it has those that were taken meanwhile, whomever they were for.
 pub fn cpu_of_children(parent: Pid) -> Result<Duration> {
     let mut total = Duration::ZERO;
-    for entry in fs::read_dir("/proc").context("list processes")? {
-        let path = entry?.path();
-        // What has ended meanwhile is nobody's child.
-        let stat = fs::read_to_string(path.join("stat")).unwrap_or_default();
-        if parent_in(&stat) == Some(parent.as_raw_nonzero().get()) {
-            let path = path.join("schedstat");
-            let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-            let on_cpu = text.split(' ').next().map(str::parse);
-            total += Duration::from_nanos(on_cpu.context("time on a CPU")??);
-        }
+    for child in children(parent)? {
+        let path = format!("/proc/{}/schedstat", child.as_raw_nonzero());
+        let text = fs::read_to_string(&path).context(path)?;
+        let on_cpu = text.split(' ').next().map(str::parse);
+        total += Duration::from_nanos(on_cpu.context("time on a CPU")??);
     }
     Ok(total)
 }
 
+/// The children of a process.
+pub fn children(parent: Pid) -> Result<Vec<Pid>> {
+    let mut children = Vec::new();
+    for entry in fs::read_dir("/proc").context("list processes")? {
+        let name = entry?.file_name();
+        let number = name.to_str().and_then(|name| name.parse().ok());
+        let Some(process) = number.and_then(Pid::from_raw) else {
+            continue;
+        };
+        // What has ended meanwhile is nobody's child.
+        if parent_in(&stat(process)) == Some(parent.as_raw_nonzero().get()) {
+            children.push(process);
+        }
+    }
+    Ok(children)
+}
+
+/// The letter of what a process does (proc_pid_stat(5)); none of one that is gone.
+pub fn state(process: Pid) -> Option<char> {
+    behind_name(&stat(process))?.chars().next()
+}
+
+fn stat(process: Pid) -> String {
+    let path = format!("/proc/{}/stat", process.as_raw_nonzero());
+    fs::read_to_string(path).unwrap_or_default()
+}
+
 /// In `/proc/PID/stat`: `1 (any name) S 0 ...`.
 fn parent_in(stat: &str) -> Option<i32> {
-    let (_, behind_name) = stat.rsplit_once(") ")?;
-    behind_name.split(' ').nth(1)?.parse().ok()
+    behind_name(stat)?.split(' ').nth(1)?.parse().ok()
+}
+
+fn behind_name(stat: &str) -> Option<&str> {
+    stat.rsplit_once(") ").map(|(_, behind)| behind)
 }
 
 /// From SIGTERM to SIGKILL.

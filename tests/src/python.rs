@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Debian's, whatever else PATH has.
-const PYTHON: &str = "/usr/bin/python3";
+pub(crate) const PYTHON: &str = "/usr/bin/python3";
 
 /// A running `python3 -m http.server` that serves a folder.
 pub struct Python(Server);

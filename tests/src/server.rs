@@ -5,13 +5,13 @@ use std::{
     io::ErrorKind,
     net::{Ipv4Addr, TcpStream},
     os::unix::fs::PermissionsExt as _,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     time::{Duration, Instant, UNIX_EPOCH},
 };
 
 use anyhow::{Context as _, Result, ensure};
-use rustix::process::{Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
 
 use crate::{
@@ -79,6 +79,16 @@ impl Server {
         let server = Self { process, folder };
         server.wait_until_it_listens(netns, port)?;
         Ok(server)
+    }
+
+    /// Its first process.
+    pub fn pid(&self) -> Pid {
+        self.process.pid()
+    }
+
+    /// Where the files are that it serves.
+    pub fn www(&self) -> PathBuf {
+        self.folder.path().join("www")
     }
 
     /// How long its workers have been on a CPU by now.

@@ -45,6 +45,13 @@ enum Command {
         #[arg(allow_hyphen_values = true, value_name = "ARG")]
         args: Vec<String>,
     },
+    /// Starve boots in namespaces of their own, and see whether the observer says why, as root
+    Starve {
+        /// What to inject (`control`, `converter`, ...; all without a name), and `--clients N`,
+        /// `--repeat N`, `--json FILE`, `--explain-injection`, `--compare A.json B.json`
+        #[arg(allow_hyphen_values = true, value_name = "ARG")]
+        args: Vec<String>,
+    },
     /// Run a static program as root on other kernels, each in a virtual machine
     Kernels(kernels::Args),
 }
@@ -57,6 +64,7 @@ fn main() -> ExitCode {
         Command::Test => test::run(),
         Command::Verify { args } => run::verify(&args),
         Command::Bench { args } => run::bench(&args),
+        Command::Starve { args } => run::starve(&args),
         Command::Kernels(args) => kernels::run(&args.into()),
     };
     match result {

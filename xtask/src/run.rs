@@ -59,6 +59,19 @@ pub(crate) fn bench(args: &[String]) -> Result<()> {
     sh::run(of_tests("bench", args).env("ATFTPD", atftpd))
 }
 
+/// Starves boots, and holds what the observer says against what was injected.
+pub(crate) fn starve(args: &[String]) -> Result<()> {
+    ensure!(
+        sh::is_root(),
+        "starvation is made in network namespaces: run this as root"
+    );
+    setup::run()?;
+    packages::install(&test::PROGRAMS)?;
+    build_observer()?;
+    let observer = build::target_dir().join("release/pxe-observer");
+    sh::run(of_tests("starve", args).env("PXE_OBSERVER", observer))
+}
+
 fn build_observer() -> Result<()> {
     sh::run(build::cargo(&["build", "--release"]).args(["--package", "observer-user"]))
 }

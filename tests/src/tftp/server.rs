@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
-use rustix::process::{Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
 
 use crate::{
@@ -72,6 +72,11 @@ impl Server {
     /// Where it reads requests.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Its first process.
+    pub fn pid(&self) -> Pid {
+        self.process.pid()
     }
 
     /// Sends its first process a signal.
