@@ -18,6 +18,8 @@ pub struct Listening {
     pub length: u64,
     /// How many may wait.
     pub limit: u64,
+    /// One of them has no more room.
+    pub full: bool,
 }
 
 /// The UDP sockets of a port.
@@ -123,12 +125,14 @@ impl Queues {
                 up: true,
                 length: 0,
                 limit: 0,
+                full: false,
             });
             let mut here = listeners.iter().filter(|one| one.port == *port).peekable();
             all.up &= here.peek().is_some();
             for listener in here {
                 all.length += u64::from(listener.queue);
                 all.limit += u64::from(listener.limit);
+                all.full |= listener.queue > listener.limit;
             }
         }
     }

@@ -147,6 +147,7 @@ impl Observer {
                     sent,
                     received,
                     retransmits,
+                    ..
                 } => {
                     if let Some(told) = all.get_mut(&key(asked)) {
                         told.bytes += sent + received;

@@ -74,7 +74,12 @@ fn a_port_is_the_sum_of_its_sockets() {
     ];
     queues.on_sample(&sample(&queues, &listeners, &[]));
     let listening: Vec<_> = queues.listening().collect();
-    let state = |up, length, limit| Listening { up, length, limit };
+    let state = |up, length, limit| Listening {
+        up,
+        length,
+        limit,
+        full: false,
+    };
     assert_eq!(
         listening,
         [
@@ -168,7 +173,17 @@ fn others_are_up_while_each_is() {
         .collect();
     queues.on_sample(&sample(&queues, &all, &[]));
     let other = |queues: &Queues| queues.listening().last().expect("other");
-    let state = |up, length, limit| (Name::Other, Listening { up, length, limit });
+    let state = |up, length, limit| {
+        (
+            Name::Other,
+            Listening {
+                up,
+                length,
+                limit,
+                full: false,
+            },
+        )
+    };
     assert_eq!(queues.listening().count(), NAMED + 1);
     assert_eq!(other(&queues), state(true, 2, 20));
     assert_eq!(drops(&queues).last(), Some(&(Name::Other, 2)));

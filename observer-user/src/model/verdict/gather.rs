@@ -321,6 +321,7 @@ impl Gather {
                     down: !listening.up,
                     length: listening.length,
                     limit: listening.limit,
+                    full: listening.full,
                     ..Port::default()
                 },
             );

@@ -58,6 +58,8 @@ pub(super) struct Port {
     pub(super) down: bool,
     pub(super) length: u64,
     pub(super) limit: u64,
+    /// One of its sockets has no room.
+    pub(super) full: bool,
     /// Connections turned away.
     pub(super) drops: u64,
     /// Segments sent again.

@@ -211,25 +211,18 @@ impl Port<'_> {
     fn accept_queue(&self) -> Option<Finding> {
         let window = self.context.window;
         let port = window.port(self.name);
-        let turned_away = |second: &Second| {
-            second
-                .ports
-                .get(&self.name)
-                .is_some_and(|port| port.drops != 0)
-        };
-        let waits = |second: &Second| {
-            let length = second.ports.get(&self.name).map_or(0, |port| port.length);
-            length != 0 && self.waiting_in(second) >= TWO
-        };
-        let drops = window
+        let port_of = |second: &Second| second.ports.get(&self.name).copied().unwrap_or_default();
+        // A queue that is not full counts drops, too (TCP_DEFER_ACCEPT).
+        let full = window
             .seconds()
-            .filter(|second| turned_away(second))
+            .filter(|second| port_of(second).full)
             .count()
             >= TWO;
-        if !drops && window.count(waits) < TWO {
+        let waits = |second: &Second| port_of(second).length != 0 && self.waiting_in(second) >= TWO;
+        if !full && window.count(waits) < TWO {
             return None;
         }
-        let says = if drops {
+        let says = if full {
             format!(
                 "port {} turned {} away in {:.0} s: {} may wait to be accepted (the server's backlog, net.core.somaxconn)",
                 self.name.label(),
