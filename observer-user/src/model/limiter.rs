@@ -81,6 +81,13 @@ impl Limited {
         ])
     }
 
+    #[cfg(test)]
+    pub(super) fn of(limiter: Limiter, ns: u64) -> Self {
+        let mut limited = Self::default();
+        limited.0[limiter as usize] = ns;
+        limited
+    }
+
     /// Each with its nanoseconds.
     pub fn by_limiter(self) -> impl Iterator<Item = (Limiter, u64)> {
         Limiter::ALL.into_iter().zip(self.0)

@@ -67,7 +67,7 @@ impl Cause {
     /// True if what this one says follows from the other, of the same place.
     pub(super) fn follows_from(self, other: Self) -> bool {
         match other {
-            Self::ServerDown | Self::ServerStopped => true,
+            Self::ServerDown | Self::ServerStopped => self > other,
             Self::ServerDisk => matches!(
                 self,
                 Self::WorkersBusy | Self::AcceptQueue | Self::HandlerSlow | Self::ClientSlow
