@@ -10,6 +10,7 @@ use crate::{
     commands::{ProfileArgs, classify, explain, rules, tail},
     live,
     model::stall::STALLED_AFTER_S,
+    top,
 };
 
 /// Sees which boot surface saturates and who is waited for, from the kernel.
@@ -26,6 +27,8 @@ pub struct Cli {
 pub enum Command {
     /// Observe, and serve the metrics, until stopped.
     Run(RunArgs),
+    /// Watch a running observer.
+    Top(top::Args),
     /// Say what starves, and how that is known, of a running observer.
     Explain(explain::Args),
     /// Say what ends, as it ends, of a running observer.

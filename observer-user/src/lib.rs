@@ -1,8 +1,8 @@
 //! The observer: decode, track, classify, count, serve.
 //!
 //! Every effect has one room: only `kernel` knows aya, only `metrics` prometheus-client, only
-//! `http` the HTTP server, only `live` the live socket, only `diag` procfs and netlink. `model` is
-//! pure. `daemon` puts them together.
+//! `http` the HTTP server, only `live` the live socket, only `diag` procfs and netlink, only
+//! `top` ratatui. `model` is pure. `daemon` puts them together.
 
 pub mod cli;
 pub mod clock;
@@ -18,4 +18,5 @@ pub mod live;
 pub mod metrics;
 pub mod model;
 pub mod observer;
+pub mod top;
 pub mod watched;

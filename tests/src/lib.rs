@@ -26,6 +26,7 @@ pub mod scrape;
 pub mod server;
 pub mod stage;
 pub mod tftp;
+pub mod tmux;
 pub mod truth;
 mod tshark;
 pub mod verify;
