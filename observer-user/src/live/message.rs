@@ -282,7 +282,7 @@ pub struct Row {
     pub rate: Option<f64>,
     /// What sending waited for in the last second, if it was looked at.
     pub limiter: Option<Name>,
-    /// Packets that the server sent again, of TFTP.
+    /// Packets that the server sent again; of HTTP since the connection began, if it was looked at.
     pub retransmits: Option<u64>,
     /// Who is waited for, if it stands still.
     pub stalled_by: Option<Name>,

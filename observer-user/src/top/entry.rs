@@ -25,7 +25,6 @@ pub(super) enum Order {
 
 impl Order {
     /// Of a count.
-    #[expect(clippy::cast_precision_loss, reason = "for an order")]
     pub(super) fn count(count: u64) -> Self {
         Self::Number(count as f64)
     }

@@ -324,7 +324,7 @@ fn typed(state: &mut State, keys: &str) {
 fn paths(state: &State) -> Vec<String> {
     list::entries(state)
         .iter()
-        .map(|entry| entry.cell(9))
+        .map(|entry| entry.cell(10))
         .collect()
 }
 

@@ -52,10 +52,6 @@ fn cut(text: &str, columns: usize) -> String {
 
 /// Bytes, or how many, by powers of 1,000: `1.5M`.
 pub(super) fn count(count: u64) -> String {
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "for people; the detail is exact"
-    )]
     scaled(count as f64)
 }
 
@@ -128,7 +124,6 @@ pub(super) fn bar(part: f64, cells: usize) -> String {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
         reason = "from 0 to so many cells"
     )]
     let full = (part * cells as f64).round() as usize;

@@ -89,7 +89,5 @@ fn per_second(before: Option<u64>, now: u64, elapsed: f64) -> f64 {
     if elapsed <= 0.0 {
         return 0.0;
     }
-    #[expect(clippy::cast_precision_loss, reason = "a rate, for people")]
-    let rate = moved as f64 / elapsed;
-    rate
+    moved as f64 / elapsed
 }

@@ -200,10 +200,7 @@ pub(super) fn queues(state: &State, width: usize) -> Vec<Line<'static>> {
         let drops = one.received_drops.saturating_add(one.sent_drops);
         let speed = one.speed.map_or_else(
             || "unknown speed".to_owned(),
-            |speed| {
-                #[expect(clippy::cast_precision_loss, reason = "for people")]
-                text::rate(speed as f64)
-            },
+            |speed| text::rate(speed as f64),
         );
         let (received, sent) = (text::rate(received), text::rate(sent));
         said.push((

@@ -64,7 +64,6 @@ pub(super) fn entries(state: &State) -> Vec<Box<dyn Entry + '_>> {
     all.map(|part| Box::new(part) as Box<dyn Entry>).collect()
 }
 
-#[expect(clippy::cast_precision_loss, reason = "for an order")]
 fn parts(snapshot: &Snapshot) -> Vec<Part> {
     let probes = snapshot.probes.iter().map(|probe| Part {
         what: "probe",

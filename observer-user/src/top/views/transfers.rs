@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-pub(super) const COLUMNS: [Column; 10] = [
+pub(super) const COLUMNS: [Column; 11] = [
     Column::text("client", 15, 0),
     Column::text("endpoint", 12, 1),
     Column::text("phase", 12, 3),
@@ -22,6 +22,7 @@ pub(super) const COLUMNS: [Column; 10] = [
     Column::number("rate", 8, 2),
     Column::number("left", 6, 4),
     Column::text("waits for", 14, 2),
+    Column::number("again", 6, 5),
     Column::text("path", 12, 0).growing(),
 ];
 pub(super) const AGE: usize = 3;
@@ -49,6 +50,7 @@ impl Entry for Live<'_> {
             6 => row.rate.map_or_else(|| "-".to_owned(), text::rate),
             7 => left_s(row).map_or_else(|| "-".to_owned(), text::seconds),
             8 => waits_for(row),
+            9 => row.retransmits.map_or_else(|| "-".to_owned(), text::count),
             _ => path(&row.path, row.path_cut),
         }
     }
@@ -65,6 +67,7 @@ impl Entry for Live<'_> {
             6 => Order::known(row.rate),
             7 => Order::known(left_s(row)),
             8 => Order::Text(waits_for(row)),
+            9 => Order::known(row.retransmits.map(|count| count as f64)),
             _ => Order::Text(row.path.clone()),
         }
     }
@@ -79,17 +82,12 @@ impl Entry for Live<'_> {
 }
 
 /// How much of it is there, from 0 to 1.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "for people; the detail is exact"
-)]
 pub(super) fn part(row: &Row) -> Option<f64> {
     let total = row.total.filter(|total| *total != 0)?;
     Some((row.bytes as f64 / total as f64).min(1.0))
 }
 
 /// Seconds until all is there, if it goes on like this.
-#[expect(clippy::cast_precision_loss, reason = "for people")]
 pub(super) fn left_s(row: &Row) -> Option<f64> {
     let rate = row.rate.filter(|rate| *rate > 0.0)?;
     Some(row.total?.saturating_sub(row.bytes) as f64 / rate)
