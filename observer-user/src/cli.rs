@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     commands::{ProfileArgs, classify, config, explain, rules, tail},
     config::ranges,
+    top,
 };
 
 /// Sees which boot surface saturates and who is waited for, from the kernel.
@@ -24,6 +25,8 @@ pub struct Cli {
 pub enum Command {
     /// Observe, and serve the metrics, until stopped.
     Run(RunArgs),
+    /// Watch a running observer.
+    Top(top::Args),
     /// Say what starves, and how that is known, of a running observer.
     Explain(explain::Args),
     /// Say what ends, as it ends, of a running observer.

@@ -173,7 +173,8 @@ mod tests {
             | Command::Docs
             | Command::Explain(_)
             | Command::Rules(_)
-            | Command::Tail(_) => bail!("not run"),
+            | Command::Tail(_)
+            | Command::Top(_) => bail!("not run"),
         }
     }
 

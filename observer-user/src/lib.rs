@@ -2,7 +2,7 @@
 //!
 //! Every effect has one room: only `kernel` knows aya, only `metrics` prometheus-client, only
 //! `http` the HTTP server, only `live` the live socket, only `diag` procfs and netlink, only
-//! `manager` the service manager. `model` is pure. `daemon` puts them together.
+//! `manager` the service manager, only `top` ratatui. `model` is pure. `daemon` puts them together.
 
 pub mod cli;
 pub mod clock;
@@ -20,4 +20,5 @@ pub mod metrics;
 pub mod model;
 pub mod observer;
 pub mod reload;
+pub mod top;
 pub mod watched;

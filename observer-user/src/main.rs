@@ -11,7 +11,7 @@ use observer_user::{
     cli::{Cli, Command, LogLevel, RunArgs},
     commands::{Streams, classify, config, docs, explain, rules, tail},
     config::Config,
-    daemon,
+    daemon, top,
 };
 use tracing_subscriber::{
     Layer as _,
@@ -26,6 +26,8 @@ const BAD_CONFIGURATION: u8 = 2;
 fn main() -> ExitCode {
     let ended = match Cli::parse().command {
         Command::Run(args) => run(args),
+        Command::Top(args) if args.is_once() => printing(|streams| top::once(&args, streams)),
+        Command::Top(args) => top::run(&args),
         Command::Explain(args) => printing(|streams| explain::run(&args, streams)),
         Command::Tail(args) => printing(|streams| tail::run(&args, streams)),
         Command::Classify(args) => printing(|streams| classify::run(args, streams)),

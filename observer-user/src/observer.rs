@@ -312,6 +312,7 @@ impl Observer {
             let facts = &mut self.tally.facts;
             self.tracker
                 .on_clocks(cookie, at_ns, (&state).into(), facts);
+            self.tracker.on_retransmits(cookie, state.total_retrans);
         }
         self.tally.drains.push(begun.elapsed());
         self.tally.last_drain = Some(unix());

@@ -28,6 +28,7 @@ pub mod server;
 pub mod stage;
 pub mod starve;
 pub mod tftp;
+pub mod tmux;
 pub mod truth;
 mod tshark;
 pub mod verify;

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The real servers, clients and tools of the end-to-end tests.
-pub(crate) const PROGRAMS: [Program; 18] = [
+pub(crate) const PROGRAMS: [Program; 19] = [
     ("nginx", "nginx-light"),
     ("apache2", "apache2-bin"),
     ("lighttpd", "lighttpd"),
@@ -26,6 +26,7 @@ pub(crate) const PROGRAMS: [Program; 18] = [
     ("bpftool", "bpftool"),
     ("nft", "nftables"),
     ("dnsmasq", "dnsmasq-base"),
+    ("tmux", "tmux"),
     ("in.tftpd", "tftpd-hpa"),
     ("tftp", "tftp-hpa"),
     ("atftp", "atftp"),

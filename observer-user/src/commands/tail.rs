@@ -52,7 +52,7 @@ impl Args {
     }
 }
 
-/// Runs the command until the observer ends, or nobody reads any more.
+/// Runs the command until the observer ends.
 ///
 /// # Errors
 ///
@@ -64,10 +64,7 @@ pub fn run(args: &Args, streams: &mut Streams<'_>) -> anyhow::Result<ExitCode> {
         let Message::Recent(recent) = message else {
             bail!("the observer says something else than was asked for");
         };
-        match print(args, &recent, streams) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
-            printed => printed?,
-        }
+        print(args, &recent, streams)?;
         if args.no_follow {
             return Ok(ExitCode::SUCCESS);
         }

@@ -1,11 +1,12 @@
 //! What others wrote, for a terminal.
 
-/// Without what a terminal would obey: control characters, and those that turn the direction of
-/// text (Unicode TR 9), are replaced.
+/// Without what a terminal would obey or show as it likes: control characters, those that turn the
+/// direction of text (Unicode TR 9), and those that join or vary others are replaced.
 pub fn printable(text: &str) -> String {
     let replaced = |character: char| match character {
-        '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => true,
-        '\u{feff}' => true,
+        '\u{ad}' | '\u{61c}' | '\u{feff}' | '\u{fe00}'..='\u{fe0f}' => true,
+        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' => true,
+        '\u{1f3fb}'..='\u{1f3ff}' | '\u{e0000}'..='\u{e01ef}' => true,
         _ => character.is_control(),
     };
     let safe = |character| match replaced(character) {

@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn what_is_encoded_is_read() {
         let requests = [
-            Request::Watch { interval_ms: 1_000 },
+            Request::watch(1_000),
             Request::Snapshot,
             Request::Recent {
                 filter: Filter::default(),
@@ -104,10 +104,7 @@ mod tests {
     #[test]
     fn requests_are_as_documented() {
         for (text, request) in [
-            (
-                r#"{"watch": {"interval_ms": 1000}}"#,
-                Request::Watch { interval_ms: 1_000 },
-            ),
+            (r#"{"watch": {"interval_ms": 1000}}"#, Request::watch(1_000)),
             (r#""snapshot""#, Request::Snapshot),
             (r#""unmatched""#, Request::Unmatched),
         ] {

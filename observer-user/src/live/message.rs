@@ -19,6 +19,9 @@ pub enum Request {
     Watch {
         /// 250 at least.
         interval_ms: u64,
+        /// And behind each what has ended since the one before, to begin with all that is kept.
+        #[serde(default)]
+        ended: bool,
     },
     /// One snapshot.
     Snapshot,
@@ -33,6 +36,14 @@ pub enum Request {
     },
     /// The paths that no rule knows.
     Unmatched,
+}
+
+impl Request {
+    /// Snapshots only.
+    pub fn watch(interval_ms: u64) -> Self {
+        let ended = false;
+        Self::Watch { interval_ms, ended }
+    }
 }
 
 /// Which of what ended.
@@ -271,7 +282,7 @@ pub struct Row {
     pub rate: Option<f64>,
     /// What sending waited for in the last second, if it was looked at.
     pub limiter: Option<Name>,
-    /// Packets that the server sent again, of TFTP.
+    /// Packets that the server sent again; of HTTP since the connection began, if it was looked at.
     pub retransmits: Option<u64>,
     /// Who is waited for, if it stands still.
     pub stalled_by: Option<Name>,

@@ -195,7 +195,7 @@ impl Viewer {
         self.say(Message::Hello(Hello::ours())).await?;
         let request = frame::receive(&mut self.from, frame::REQUEST_MAX);
         match timeout(REQUEST_TIMEOUT, request).await? {
-            Ok(Request::Watch { interval_ms }) => self.watch(interval_ms).await,
+            Ok(Request::Watch { interval_ms, ended }) => self.watch(interval_ms, ended).await,
             Ok(Request::Recent {
                 filter,
                 last,
@@ -219,14 +219,19 @@ impl Viewer {
         self.send(answer, None).await
     }
 
-    async fn watch(&mut self, interval_ms: u64) -> io::Result<()> {
+    async fn watch(&mut self, interval_ms: u64, ended: bool) -> io::Result<()> {
         let mut ticks = every(Duration::from_millis(
             interval_ms.clamp(SOONEST_MS, LATEST_MS),
         ));
+        let mut after = 0;
         loop {
             self.until(&mut ticks).await?;
             let answer = self.ask(Question::Snapshot).await?;
             self.send(answer, Some(&mut ticks)).await?;
+            if ended {
+                self.tell_ended(&mut after, usize::MAX, &Filter::default())
+                    .await?;
+            }
         }
     }
 
@@ -235,24 +240,35 @@ impl Viewer {
         let (mut after, mut last) = (0, last);
         loop {
             self.until(&mut ticks).await?;
-            let filter = filter.clone();
-            let question = Question::Recent {
-                after,
-                last,
-                filter,
-            };
-            let answer = self.ask(question).await?;
-            if let Message::Recent(recent) = &answer.message {
-                let is_first = std::mem::replace(&mut after, recent.count) == 0;
-                if is_first || !recent.ended.is_empty() || recent.missed != 0 {
-                    self.send(answer, None).await?;
-                }
-            }
+            self.tell_ended(&mut after, last, &filter).await?;
             last = usize::MAX;
             if !follow {
                 return Ok(());
             }
         }
+    }
+
+    /// What ended behind so many, if something did, or if it is the first time.
+    async fn tell_ended(
+        &mut self,
+        after: &mut u64,
+        last: usize,
+        filter: &Filter,
+    ) -> io::Result<()> {
+        let question = Question::Recent {
+            after: *after,
+            last,
+            filter: filter.clone(),
+        };
+        let answer = self.ask(question).await?;
+        let Message::Recent(recent) = &answer.message else {
+            return Ok(());
+        };
+        let is_first = std::mem::replace(after, recent.count) == 0;
+        if is_first || !recent.ended.is_empty() || recent.missed != 0 {
+            self.send(answer, None).await?;
+        }
+        Ok(())
     }
 
     /// An error once the viewer is gone, or says more than its one request.

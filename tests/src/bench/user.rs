@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use observer_user::{
     metrics::{Metrics, Tally},
-    model::{classify::Classifier, event::Event, track::Tracker},
+    model::{classify::Classifier, event::Event, journal::Journal, totals::Totals, track::Tracker},
 };
 use programs::traffic;
 
@@ -27,6 +27,7 @@ pub fn run(rounds: usize) -> Result<Report> {
     let mut decode = Figure::new("an event, decoded", "ns");
     let mut track = Figure::new("an event, tracked and classified", "ns");
     let mut record = Figure::new("an event, recorded", "ns");
+    let mut keep = Figure::new("an event, kept for viewers", "ns");
     let all = Figure::new("a request, from its events to its metrics", "ns");
     let mut all = all.reach(Reach::AtMost(1_000.0));
     let rate = Figure::new("events", "1/s");
@@ -39,18 +40,19 @@ pub fn run(rounds: usize) -> Result<Report> {
 
         let mut consumer = Consumer::new();
         consumer.take(first)?;
-        (consumer.tracking, consumer.recording) = Default::default();
+        (consumer.tracking, consumer.keeping, consumer.recording) = Default::default();
         let begun = Instant::now();
         consumer.take(rest)?;
         let elapsed = begun.elapsed();
         track.values.push(per(consumer.tracking, events));
+        keep.values.push(per(consumer.keeping, events));
         record.values.push(per(consumer.recording, events));
         all.values.push(per(elapsed, events / 2));
         rate.values.push(events as f64 / elapsed.as_secs_f64());
     }
     Ok(Report {
         title: "user: keep-alive requests over 1,000 connections, one consumer",
-        figures: vec![decode, track, record, all, rate],
+        figures: vec![decode, track, keep, record, all, rate],
     })
 }
 
@@ -63,7 +65,10 @@ struct Consumer {
     tracker: Tracker,
     metrics: Metrics,
     tally: Tally,
+    journal: Journal,
+    totals: Totals,
     tracking: Duration,
+    keeping: Duration,
     recording: Duration,
 }
 
@@ -72,9 +77,12 @@ impl Consumer {
         let classifier = Arc::new(Classifier::generic());
         Self {
             metrics: Metrics::new(classifier.endpoints()),
+            journal: Journal::new(classifier.other()),
+            totals: Totals::default(),
             tracker: Tracker::new(classifier),
             tally: Tally::default(),
             tracking: Duration::ZERO,
+            keeping: Duration::ZERO,
             recording: Duration::ZERO,
         }
     }
@@ -89,9 +97,15 @@ impl Consumer {
             }
             self.tracker.due(false);
             let tracked = begun.elapsed();
+            for fact in &self.tally.facts {
+                self.totals.on_fact(fact);
+                self.journal.on_fact(fact);
+            }
+            let kept = begun.elapsed();
             self.metrics.record(&mut self.tally);
             self.tracking += tracked;
-            self.recording += begun.elapsed() - tracked;
+            self.keeping += kept - tracked;
+            self.recording += begun.elapsed() - kept;
         }
         Ok(())
     }

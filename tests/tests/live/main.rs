@@ -1,6 +1,7 @@
 //! The live socket of the real daemon.
 
 mod rows;
+mod top;
 mod viewers;
 
 use std::{
@@ -31,7 +32,7 @@ fn snapshot(socket: &Path) -> Snapshot {
 
 /// Looks until there is a row for this path, and it is as it has to be.
 fn until(socket: &Path, path: &str, reached: impl Fn(&Row) -> bool) -> Row {
-    let request = Request::Watch { interval_ms: 250 };
+    let request = Request::watch(250);
     let mut client = Client::ask(socket, &request).expect("watch");
     let begun = Instant::now();
     let mut seen = None;

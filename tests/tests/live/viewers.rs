@@ -28,7 +28,7 @@ fn one_viewer_too_many_is_told_so() {
     require_root();
     let observer = Observer::start(&["--http-port", PORT]).expect("observer");
     let socket = observer.live_socket().expect("a socket");
-    let watch = Request::Watch { interval_ms: 1_000 };
+    let watch = Request::watch(1_000);
     let mut viewers: Vec<Client> = (0..VIEWERS)
         .map(|_| Client::ask(&socket, &watch).expect("watch"))
         .collect();
@@ -58,7 +58,7 @@ fn who_does_not_read_misses_frames() {
     require_root();
     let observer = Observer::start(&["--http-port", PORT]).expect("observer");
     let socket = observer.live_socket().expect("a socket");
-    let watch = Request::Watch { interval_ms: 250 };
+    let watch = Request::watch(250);
     let _sleeps = Client::ask(&socket, &watch).expect("watch");
     // The socket's buffer holds some.
     observer
@@ -73,7 +73,7 @@ fn who_does_not_read_misses_frames() {
     observer.stop().expect("stop");
 }
 
-fn start_at(socket: &Path) -> Command {
+pub(crate) fn start_at(socket: &Path) -> Command {
     let mut command = Command::new(observer::binary());
     command.args([
         "run",

@@ -106,7 +106,7 @@ async fn a_viewer_is_greeted_and_answered() {
         (Request::Unmatched, |message| {
             matches!(message, Message::Unmatched(_))
         }),
-        (Request::Watch { interval_ms: 0 }, |message| {
+        (Request::watch(0), |message| {
             matches!(message, Message::Snapshot(_))
         }),
     ] {
@@ -128,11 +128,7 @@ async fn one_too_many_is_told_so() {
     let stage = Stage::new(0);
     let mut held = Vec::new();
     for _ in 0..VIEWERS {
-        let mut stream = stage
-            .asks(&framed(&Request::Watch {
-                interval_ms: 60_000,
-            }))
-            .await;
+        let mut stream = stage.asks(&framed(&Request::watch(60_000))).await;
         next(&mut stream).await.expect("a hello");
         next(&mut stream).await.expect("a snapshot");
         held.push(stream);
@@ -153,7 +149,7 @@ async fn one_too_many_is_told_so() {
 async fn who_does_not_read_misses_frames_and_nobody_else_does() {
     // More than a socket's buffer holds.
     let stage = Stage::new(4 << 20);
-    let watch = framed(&Request::Watch { interval_ms: 250 });
+    let watch = framed(&Request::watch(250));
     let _sleeps = stage.asks(&watch).await;
     let mut reads = stage.asks(&watch).await;
     next(&mut reads).await.expect("a hello");
@@ -167,9 +163,7 @@ async fn who_does_not_read_misses_frames_and_nobody_else_does() {
 async fn who_says_nothing_or_never_reads_loses_the_place() {
     let stage = Stage::new(4 << 20);
     let _silent = stage.connect().await;
-    let _sleeps = stage
-        .asks(&framed(&Request::Watch { interval_ms: 1_000 }))
-        .await;
+    let _sleeps = stage.asks(&framed(&Request::watch(1_000))).await;
     stage.until(|viewers| viewers.now() == 2).await;
     stage.until(|viewers| viewers.now() == 0).await;
 }
@@ -192,11 +186,7 @@ async fn nonsense_is_refused() {
 #[tokio::test]
 async fn a_stop_lets_all_go() {
     let stage = Stage::new(0);
-    let mut stream = stage
-        .asks(&framed(&Request::Watch {
-            interval_ms: 60_000,
-        }))
-        .await;
+    let mut stream = stage.asks(&framed(&Request::watch(60_000))).await;
     next(&mut stream).await.expect("a hello");
     next(&mut stream).await.expect("a snapshot");
     stage.stop.send_replace(true);

@@ -94,3 +94,27 @@ fn a_client_that_is_gone_stands_still_until_its_time_is_out() {
     assert_eq!(after(&mut host, 15), []);
     assert_eq!(host.outcomes(), [Outcome::Timeout]);
 }
+
+#[test]
+fn a_row_is_what_is_known_of_its_transfer() {
+    let mut host = Host::new();
+    let row = |host: &Host| {
+        let (rows, count) = host.transfers.rows(9);
+        assert_eq!((rows.len(), count), (1, 1));
+        (rows[0].wait_ns.is_some(), rows[0].bytes, rows[0].size)
+    };
+    host.asks(&request(RRQ, "pxelinux.0", "tsize=0"));
+    assert_eq!(host.transfers.rows(9).0[0].target.as_bytes(), b"pxelinux.0");
+    assert_eq!(row(&host), (false, 0, None));
+    host.answers(&oack("tsize=700"));
+    host.says(&ack(0));
+    host.answers(&data(1, 512));
+    host.look();
+    assert_eq!(row(&host), (true, 512, Some(700)));
+    assert_eq!(host.transfers.rows(0).0.len(), 0);
+    host.says(&ack(1));
+    host.answers(&data(2, 188));
+    host.says(&ack(2));
+    assert_eq!(host.outcomes(), [Outcome::Complete]);
+    assert!(host.transfers.rows(9).0.is_empty());
+}

@@ -29,6 +29,8 @@ pub(super) struct Connection {
     exchanges: VecDeque<Exchange>,
     last_ns: u64,
     port: u16,
+    /// Segments that the server sent again, as it was said last.
+    retransmits: Option<u32>,
     /// An answer said that the connection ends behind it.
     closes: bool,
     /// Its requests do not wait for their answers and cannot be told apart: not followed any
@@ -45,6 +47,7 @@ impl Default for Connection {
             exchanges: VecDeque::with_capacity(1),
             last_ns: 0,
             port: 0,
+            retransmits: None,
             closes: false,
             opaque: false,
             ahead: Vec::new(),
@@ -81,6 +84,16 @@ impl Connection {
     /// Between whom an answer is being sent.
     pub(super) fn is_sending_between(&self) -> Option<Tuple> {
         self.exchanges.iter().find_map(Exchange::is_sent_between)
+    }
+
+    /// Segments that the server sent again, since it began.
+    pub(super) fn retransmits(&self) -> Option<u32> {
+        self.retransmits
+    }
+
+    /// So many segments were sent again.
+    pub(super) fn on_retransmits(&mut self, total: u32) {
+        self.retransmits = Some(total);
     }
 
     /// Takes its clocks: they are of the answer that is being sent.

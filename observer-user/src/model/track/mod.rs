@@ -262,6 +262,13 @@ impl Tracker {
         }
     }
 
+    /// So many segments were sent again on a connection that [`Self::sending`] named.
+    pub fn on_retransmits(&mut self, cookie: u64, total: u32) {
+        if let Some(connection) = self.connections.get_mut(&Key::Socket(cookie)) {
+            connection.on_retransmits(total);
+        }
+    }
+
     /// The sockets that are known.
     pub fn sockets(&self) -> impl Iterator<Item = u64> {
         self.connections.keys().filter_map(|key| match key {
@@ -400,6 +407,8 @@ fn bound(connections: u32) -> usize {
     connections as usize + limits::PENDING as usize
 }
 
+#[cfg(test)]
+mod looked_at;
 #[cfg(test)]
 mod overload;
 #[cfg(test)]

@@ -61,6 +61,8 @@ pub struct Row {
     pub total: Option<u64>,
     /// What its sending waited for of late, if it was looked at.
     pub limiter: Option<Limiter>,
+    /// Segments that the server sent again, since its connection began, if it was looked at.
+    pub retransmits: Option<u32>,
     /// Who is waited for, if it stands still.
     pub stalled: Option<WaitsFor>,
     /// The process that took it up, if that is known.
@@ -79,17 +81,23 @@ pub struct Rows {
 impl Tracker {
     /// What lives at `now_ns`: so many at most, the oldest of more.
     pub fn rows(&self, now_ns: u64, most: usize) -> Rows {
-        let exchanges = self.connections.values().flat_map(Connection::exchanges);
-        let begun = |exchange: &Exchange| exchange.asked().map(|asked| asked.begun_ns);
-        let mut all: Vec<(u64, &Exchange)> = exchanges
-            .filter_map(|exchange| Some((begun(exchange)?, exchange)))
-            .collect();
+        let mut all: Vec<(u64, &Connection, &Exchange)> = Vec::new();
+        for connection in self.connections.values() {
+            let begun = |exchange: &Exchange| exchange.asked().map(|asked| asked.begun_ns);
+            let exchanges = connection.exchanges();
+            all.extend(exchanges.filter_map(|one| Some((begun(one)?, connection, one))));
+        }
         let count = all.len();
-        all.sort_unstable_by_key(|(begun_ns, _)| *begun_ns);
+        all.sort_unstable_by_key(|(begun_ns, ..)| *begun_ns);
         all.truncate(most);
-        let row = |(_, exchange): (u64, &Exchange)| exchange.row(now_ns, self.stalled_after_ns);
+        let rows = all.into_iter().filter_map(|(_, connection, exchange)| {
+            Some(Row {
+                retransmits: connection.retransmits(),
+                ..exchange.row(now_ns, self.stalled_after_ns)?
+            })
+        });
         Rows {
-            rows: all.into_iter().filter_map(row).collect(),
+            rows: rows.collect(),
             count,
         }
     }

@@ -56,7 +56,6 @@ fn rate(row: &Row, former: Option<&Pace>, now_ns: u64) -> Option<f64> {
         }
         None => (row.bytes, row.phases.transfer_s?),
     };
-    #[expect(clippy::cast_precision_loss, reason = "a rate, for people")]
     (elapsed_s > 0.0).then(|| bytes as f64 / elapsed_s)
 }
 
@@ -93,6 +92,7 @@ impl Now<'_> {
             phases: ended::phases(&row.phases),
             bytes: row.bytes,
             total: row.total,
+            retransmits: row.retransmits.map(u64::from),
             limiter: row.limiter.map(|limiter| limiter.name().into()),
             stalled_by: row.stalled.map(|waits_for| waits_for.name().into()),
             pid: row.pid,

@@ -8,7 +8,7 @@ use crate::model::{
 };
 
 impl Exchange {
-    /// As of now. `None` before its first line.
+    /// As of now, but for what is known of its connection. `None` before its first line.
     pub(in crate::model::track) fn row(&self, now_ns: u64, stalled_after_ns: u64) -> Option<Row> {
         let end_ns = match self.state {
             State::Draining { sent_ns, .. } => sent_ns,
@@ -25,6 +25,7 @@ impl Exchange {
             bytes,
             total,
             limiter: self.sampled.as_deref().and_then(Sampled::limiter),
+            retransmits: None,
             stalled: self.stalled(stalled_after_ns),
             pid: (self.pid != 0).then_some(self.pid),
         })

@@ -1,0 +1,143 @@
+//! `pxe-observer top`: the only room that knows ratatui.
+//!
+//! A key becomes a logical [`key::Key`], `State::on_key` says what is to be done, and a view is
+//! made of `&State`: it fetches nothing and changes nothing. What others wrote (paths, names) goes
+//! through `text` and no other way to the terminal.
+
+mod entry;
+mod input;
+mod key;
+mod list;
+mod news;
+mod once;
+mod screen;
+mod source;
+mod state;
+mod terminal;
+#[cfg(test)]
+mod tests;
+mod text;
+mod trend;
+mod views;
+
+use std::{
+    env,
+    io::{self, IsTerminal as _},
+    path::PathBuf,
+    process::ExitCode,
+    sync::mpsc::{self, Receiver, RecvTimeoutError},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail};
+
+use self::{
+    input::Event,
+    source::Source,
+    state::{Action, State},
+    terminal::Terminal,
+};
+use crate::{commands::Streams, live::client::SocketArgs};
+
+/// Without anything new, what says how old something is gets older.
+const AGES: Duration = Duration::from_secs(1);
+
+/// Watch a running observer: what starves, each request and transfer under way, and what ended
+///
+/// `?` shows the keys. Without a running observer there is nothing to look at: start `pxe-observer
+/// run` first.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// Print one snapshot, and exit
+    #[arg(long)]
+    once: bool,
+    /// As JSON
+    #[arg(long, requires = "once")]
+    json: bool,
+    /// Milliseconds between snapshots
+    #[arg(long, value_name = "MS", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(250..=60_000))]
+    interval: u64,
+    /// Where it runs.
+    #[command(flatten)]
+    socket: SocketArgs,
+}
+
+impl Args {
+    /// True if only a snapshot is to be printed.
+    pub fn is_once(&self) -> bool {
+        self.once
+    }
+}
+
+/// Prints one snapshot.
+///
+/// # Errors
+///
+/// No observer, or nothing can be written.
+pub fn once(args: &Args, streams: &mut Streams<'_>) -> Result<ExitCode> {
+    once::run(&args.socket.live_socket, args.json, streams)
+}
+
+/// Watches until told to stop.
+///
+/// # Errors
+///
+/// No terminal, or it cannot be written to.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
+        bail!("top needs a terminal: use `pxe-observer top --once` to print a snapshot");
+    }
+    let (events, heard) = mpsc::channel();
+    input::signals(events.clone()).context("handle signals")?;
+    let path: PathBuf = args.socket.live_socket.clone();
+    let source = Source::start(path, args.interval, events.clone());
+    let mut terminal = Terminal::enter().context("set the terminal up")?;
+    input::keys(events);
+    let mut state = State::new(args.interval, has_colour());
+    watch(&mut state, &mut terminal, &heard, &source)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// <https://no-color.org>
+fn has_colour() -> bool {
+    env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+fn watch(
+    state: &mut State,
+    terminal: &mut Terminal,
+    heard: &Receiver<Event>,
+    source: &Source,
+) -> Result<()> {
+    let began = Instant::now();
+    loop {
+        terminal.draw(|frame| screen::view(state, frame))?;
+        let first = match heard.recv_timeout(AGES) {
+            Ok(event) => Some(event),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => return Ok(()),
+        };
+        state.page = terminal.page();
+        for event in first.into_iter().chain(heard.try_iter()) {
+            let action = match event {
+                Event::Key(key) => state.on_key(key),
+                Event::News(news) => {
+                    state.on_news(*news);
+                    Action::None
+                }
+                Event::Resized => Action::None,
+                Event::Continued => Action::Redraw,
+                Event::Stop => Action::Suspend,
+                Event::End => Action::Quit,
+            };
+            match action {
+                Action::None => {}
+                Action::Quit => return Ok(()),
+                Action::Suspend => terminal.suspend()?,
+                Action::Redraw => terminal.resume()?,
+                Action::Interval(ms) => source.set_interval(ms),
+            }
+        }
+        state.tick(began.elapsed());
+    }
+}
