@@ -20,16 +20,27 @@ pub struct Target {
 impl Target {
     /// What fits of it.
     pub fn new(whole: &[u8]) -> Self {
+        let mut target = Self::EMPTY;
+        target.fill(whole);
+        target
+    }
+
+    /// Nothing of anything.
+    pub const EMPTY: Self = Self {
+        bytes: [0; KEPT],
+        len: 0,
+        is_cut: false,
+    };
+
+    /// Where it was empty, takes what fits: in place, for a copy of what was just written waits
+    /// until that is in the cache.
+    pub fn fill(&mut self, whole: &[u8]) {
         let kept = whole.get(..KEPT).unwrap_or(whole);
-        let mut bytes = [0; KEPT];
-        if let Some(room) = bytes.get_mut(..kept.len()) {
+        if let Some(room) = self.bytes.get_mut(..kept.len()) {
             room.copy_from_slice(kept);
         }
-        Self {
-            bytes,
-            len: u8::try_from(kept.len()).unwrap_or(u8::MAX),
-            is_cut: kept.len() < whole.len(),
-        }
+        self.len = u8::try_from(kept.len()).unwrap_or(u8::MAX);
+        self.is_cut = kept.len() < whole.len();
     }
 
     /// What was kept.
@@ -60,7 +71,7 @@ impl Target {
 
 impl Default for Target {
     fn default() -> Self {
-        Self::new(b"")
+        Self::EMPTY
     }
 }
 

@@ -198,7 +198,7 @@ fn begin(
     classifier: &Classifier,
     facts: &mut Vec<Fact>,
 ) -> Asked {
-    *kept = Target::new(line.target);
+    kept.fill(line.target);
     let subject = Subject {
         proto: Proto::Http,
         access: line.method.access(),
