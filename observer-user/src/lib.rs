@@ -1,13 +1,15 @@
 //! The observer: decode, track, classify, count, serve.
 //!
 //! Every effect has one room: only `kernel` knows aya, only `metrics` prometheus-client, only
-//! `http` the HTTP server, only `diag` procfs and netlink, only `manager` the service manager.
+//! `http` the HTTP server, only `diag` procfs and netlink, only `manager` the service manager,
+//! only `confine` seccomp.
 //! `model` is pure. `daemon` puts them together.
 
 pub mod cli;
 pub mod clock;
 pub mod commands;
 pub mod config;
+pub mod confine;
 pub mod daemon;
 pub mod diag;
 pub mod errors;

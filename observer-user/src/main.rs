@@ -46,13 +46,14 @@ fn run(args: RunArgs) -> Result<ExitCode> {
         }
     };
     log_to_stderr(config.log_level);
+    let prepared = daemon::prepare(&config)?;
     // Two threads: one may encode a scrape while the other drains the ring.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .context("start the runtime")?;
-    let ended = runtime.block_on(daemon::run(args, config));
+    let ended = runtime.block_on(daemon::run(args, config, prepared));
     // Who reads procfs at length, or does not come back, is not waited for.
     runtime.shutdown_background();
     ended.map(|()| ExitCode::SUCCESS)

@@ -26,6 +26,7 @@ use aya::{
     sys::{BpfHelper, is_helper_supported},
 };
 use aya_log::EbpfLogger;
+use caps::CapSet;
 use observer_common::{
     conn::{Conn, PROTOCOL_OTHER},
     event::{Header, TransferHeader},
@@ -250,6 +251,15 @@ impl Kernel {
     /// Events of a kind of the wire that found the ring full.
     pub fn ring_full(&self, kind: u8) -> u64 {
         self.maps.count(loss::ring_full_slot(kind))
+    }
+
+    /// True if maps cannot be read without a capability: before 5.19, unless the host lets
+    /// everybody use bpf(2).
+    pub fn needs_bpf(&self) -> bool {
+        let stats = &self.maps.stats;
+        let readable = || caps::clear(None, CapSet::Effective).is_ok() && Maps::are_readable(stats);
+        // Only that thread is without.
+        thread::scope(|scope| !scope.spawn(readable).join().unwrap_or(false))
     }
 
     /// What is attached, and what is not and why.
