@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use clap::Parser as _;
 use observer_user::{
     cli::{Cli, Command, LogLevel, RunArgs},
-    commands::{Streams, classify, config, docs, rules},
+    commands::{Streams, check, classify, config, docs, rules},
     config::Config,
     daemon,
 };
@@ -28,6 +28,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run(args),
         Command::Classify(args) => printing(|streams| classify::run(args, streams)),
         Command::Rules(args) => printing(|streams| rules::run(args, streams)),
+        Command::Check(args) => printing(|streams| check::run(args, streams)),
         Command::Config(args) => printing(|streams| config::run(args, streams)),
         Command::Docs => printing(docs::run),
     };
@@ -71,8 +72,9 @@ fn printing(command: impl FnOnce(&mut Streams<'_>) -> Result<ExitCode>) -> Resul
     Ok(code)
 }
 
+/// To a standard error that may be closed or full: then nobody hears it.
 fn complain(error: &anyhow::Error) {
-    eprintln!("pxe-observer: {error:#}");
+    let _ = writeln!(io::stderr(), "pxe-observer: {error:#}");
 }
 
 fn log_to_stderr(level: LogLevel) {

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The real servers, clients and tools of the end-to-end tests.
-pub(crate) const PROGRAMS: [Program; 19] = [
+pub(crate) const PROGRAMS: [Program; 20] = [
     ("nginx", "nginx-light"),
     ("apache2", "apache2-bin"),
     ("lighttpd", "lighttpd"),
@@ -25,6 +25,8 @@ pub(crate) const PROGRAMS: [Program; 19] = [
     ("nsenter", "util-linux"),
     ("bpftool", "bpftool"),
     ("nft", "nftables"),
+    // Has the kernel refuse what it would grant.
+    ("strace", "strace"),
     // Says how exposed the unit is; nothing is started by it.
     ("systemd-analyze", "systemd"),
     ("dnsmasq", "dnsmasq-base"),

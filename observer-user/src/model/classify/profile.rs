@@ -55,7 +55,7 @@ impl Profile {
         let endpoints = check.endpoints(&document.rule)?;
         let mut rules: Vec<Rule> = Vec::with_capacity(document.rule.len());
         for rule in document.rule {
-            if rules.len() == RuleSet::CAPACITY.into() {
+            if rules.len() == usize::from(RuleSet::CAPACITY) {
                 let what = format!("more than {} rules", RuleSet::CAPACITY);
                 return Err(check.error(&rule.id, what));
             }
