@@ -1,6 +1,6 @@
 //! All tests, as continuous integration runs them, cheapest first.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, process::Command};
 
 use anyhow::{Result, ensure};
 
@@ -58,6 +58,10 @@ pub(crate) fn run() -> Result<()> {
         ..KernelsRequest::default()
     })?;
     let observer = binaries.join("pxe-observer");
+    for kernel in kernels::defaults()? {
+        let mut service = Command::new("tests/systemd/run.sh");
+        sh::run(service.arg(kernel).arg(&observer))?;
+    }
     let mut demo = sh::as_root(binaries.join("demo"));
     sh::run(demo.args(["--seconds", "3"]).env("PXE_OBSERVER", &observer))?;
     let mut tests = build::cargo(&["test", "--package", "tests"]);

@@ -68,7 +68,7 @@ pub(super) fn with_fix(error: anyhow::Error) -> anyhow::Error {
 fn fix(number: i32) -> Option<&'static str> {
     match number {
         libc::EPERM | libc::EACCES => Some(
-            "a capability is missing, or lockdown or a security module forbids it; `pxe-observer check` says what",
+            "a capability is missing, lockdown or a security module forbids it, or before Linux 5.11 memory must not be locked (ulimit -l); `pxe-observer check` says what",
         ),
         libc::ENOMEM => Some(
             "memory is short or limited (a unit's MemoryMax): raise the limit, or lower --max-connections and --ring-bytes",
