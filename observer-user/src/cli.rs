@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    commands::{ProfileArgs, classify, config, explain, rules, tail},
+    commands::{ProfileArgs, check, classify, config, explain, rules, tail},
     config::ranges,
     top,
 };
@@ -35,6 +35,8 @@ pub enum Command {
     Classify(classify::Args),
     /// Show rules, or test them.
     Rules(rules::Args),
+    /// Say what this host allows, row by row, and what to do about what it does not.
+    Check(check::Args),
     /// Check a configuration file, or show what is in force.
     Config(config::Args),
     /// Print docs/metrics.md.

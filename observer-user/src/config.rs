@@ -168,7 +168,8 @@ mod tests {
         let line = ["pxe-observer", "run"].iter().chain(arguments);
         match Cli::try_parse_from(line)?.command {
             Command::Run(args) => Config::from_args(&args),
-            Command::Classify(_)
+            Command::Check(_)
+            | Command::Classify(_)
             | Command::Config(_)
             | Command::Docs
             | Command::Explain(_)

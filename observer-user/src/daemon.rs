@@ -20,6 +20,7 @@ use tokio::{
 use crate::{
     cli::{LocalClients, RunArgs},
     config::Config,
+    confine::confine,
     diag,
     errors::Errors,
     health::{Health, Section},
@@ -41,18 +42,48 @@ const LAST_DRAIN: Duration = Duration::from_millis(600);
 /// What connections under way get then.
 const LAST_ANSWERS: Duration = Duration::from_millis(200);
 
-/// Observes until SIGINT or SIGTERM.
-pub async fn run(args: RunArgs, config: Config) -> Result<()> {
-    // First, so that no signal ends us without a last drain.
-    let stop = stop_signal()?;
-    let wedge_after = args.wedge_after;
-    let hangups = signal(SignalKind::hangup()).context("handle SIGHUP")?;
+/// Attached, bound and confined; nothing runs yet.
+pub struct Prepared {
+    listeners: Vec<TcpListener>,
+    addresses: Vec<SocketAddr>,
+    settings: Settings,
+    viewed: Option<(Place, UnixListener)>,
+    kernel: Kernel,
+}
+
+/// Attaches and binds, and gives up what only that needs. What is given up is a thread's own: call
+/// it before there is a second one.
+pub fn prepare(config: &Config) -> Result<Prepared> {
     kernel::preflight()?;
     let listeners = http::bind(&config.listen, PORT)?;
     let addresses = addresses(&listeners)?;
-    let settings = settings(&config, &addresses)?;
-    let (_place, viewed) = place(config.live_socket.as_deref())?.unzip();
+    let settings = settings(config, &addresses)?;
+    let viewed = place(config.live_socket.as_deref())?;
     let kernel = Kernel::attach(&settings)?;
+    confine(kernel.needs_bpf());
+    Ok(Prepared {
+        listeners,
+        addresses,
+        settings,
+        viewed,
+        kernel,
+    })
+}
+
+/// Observes until SIGINT or SIGTERM.
+pub async fn run(args: RunArgs, config: Config, prepared: Prepared) -> Result<()> {
+    // First, so that no signal ends us without a last drain.
+    let stop = stop_signal()?;
+    let hangups = signal(SignalKind::hangup()).context("handle SIGHUP")?;
+    let wedge_after = args.wedge_after;
+    let Prepared {
+        listeners,
+        addresses,
+        settings,
+        viewed,
+        kernel,
+    } = prepared;
+    let (_place, viewed) = viewed.unzip();
     // Before anybody's connections take the descriptors.
     let ring = kernel.ring().context("watch the event ring")?;
     announce(&addresses, &settings);

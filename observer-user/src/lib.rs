@@ -2,12 +2,14 @@
 //!
 //! Every effect has one room: only `kernel` knows aya, only `metrics` prometheus-client, only
 //! `http` the HTTP server, only `live` the live socket, only `diag` procfs and netlink, only
-//! `manager` the service manager, only `top` ratatui. `model` is pure. `daemon` puts them together.
+//! `manager` the service manager, only `confine` seccomp, only `top` ratatui. `model` is pure.
+//! `daemon` puts them together.
 
 pub mod cli;
 pub mod clock;
 pub mod commands;
 pub mod config;
+pub mod confine;
 pub mod daemon;
 pub mod diag;
 pub mod errors;

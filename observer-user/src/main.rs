@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use clap::Parser as _;
 use observer_user::{
     cli::{Cli, Command, LogLevel, RunArgs},
-    commands::{Streams, classify, config, docs, explain, rules, tail},
+    commands::{Streams, check, classify, config, docs, explain, rules, tail},
     config::Config,
     daemon, top,
 };
@@ -32,6 +32,7 @@ fn main() -> ExitCode {
         Command::Tail(args) => printing(|streams| tail::run(&args, streams)),
         Command::Classify(args) => printing(|streams| classify::run(args, streams)),
         Command::Rules(args) => printing(|streams| rules::run(args, streams)),
+        Command::Check(args) => printing(|streams| check::run(args, streams)),
         Command::Config(args) => printing(|streams| config::run(args, streams)),
         Command::Docs => printing(docs::run),
     };
@@ -50,13 +51,14 @@ fn run(args: RunArgs) -> Result<ExitCode> {
         }
     };
     log_to_stderr(config.log_level);
+    let prepared = daemon::prepare(&config)?;
     // Two threads: one may encode a scrape while the other drains the ring.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .context("start the runtime")?;
-    let ended = runtime.block_on(daemon::run(args, config));
+    let ended = runtime.block_on(daemon::run(args, config, prepared));
     // Who reads procfs at length, or does not come back, is not waited for.
     runtime.shutdown_background();
     ended.map(|()| ExitCode::SUCCESS)
@@ -74,8 +76,9 @@ fn printing(command: impl FnOnce(&mut Streams<'_>) -> Result<ExitCode>) -> Resul
     Ok(code)
 }
 
+/// To a standard error that may be closed or full: then nobody hears it.
 fn complain(error: &anyhow::Error) {
-    eprintln!("pxe-observer: {error:#}");
+    let _ = writeln!(io::stderr(), "pxe-observer: {error:#}");
 }
 
 fn log_to_stderr(level: LogLevel) {

@@ -6,6 +6,7 @@
 
 pub mod apache;
 pub mod bench;
+pub mod bpf;
 pub mod capture;
 pub mod client;
 pub mod cpu;

@@ -1,72 +1,97 @@
-//! Killed under load and started again: the server notices nothing, nothing stays behind.
+//! Stopped, and killed at any moment, under load and over and over: the server notices nothing,
+//! nothing stays behind.
+//!
+//! `PXE_OBSERVER_STOPS` and `PXE_OBSERVER_KILLS` make it longer: 1000 and 200 take half an hour.
 
 use std::{
+    collections::BTreeSet,
+    env, fs,
     net::Ipv4Addr,
-    process::Command,
+    process::{Command, Stdio},
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
 };
 
+use rustix::process::Signal;
 use tests::{
-    client::curl, netns::Netns, nginx::Nginx, observer::Observer, process::run, require_root,
+    bpf::{self, Object},
+    client::curl,
+    netns::Netns,
+    nginx::Nginx,
+    observer::{self, Observer},
+    process::Process,
+    require_root,
 };
 
-const PORT: u16 = 18_084;
-const KILLS: usize = 5;
+const STOPS: usize = 50;
+const KILLS: usize = 20;
 /// Many times what the load or the kernel needs.
 const GRACE: Duration = Duration::from_secs(10);
-/// The names of our programs.
-const PROGRAMS: [&str; 6] = [
-    "ingress",
-    "egress",
-    "recv_btf",
-    "destroy_btf",
-    "recv_classic",
-    "destroy_classic",
-];
+/// A start takes less.
+const STARTED: Duration = Duration::from_millis(1500);
 
 #[test]
-fn kill_9_under_load_leaves_nothing_behind() {
+fn stopped_under_load_it_leaves_nothing_behind() {
+    under_load(18_084, |port| {
+        for _ in 0..times("PXE_OBSERVER_STOPS", STOPS) {
+            let observer = start(port);
+            observed_something(&observer);
+            let held = bpf::held_by(observer.pid());
+            // Programs, maps and links are seen, or nothing would be found left.
+            assert!(held.len() > 20, "{held:?}");
+            assert_eq!(bpf::existing(&held).expect("bpftool"), held);
+            let (_, status, log) = observer.stop().expect("stop");
+            assert!(status.success(), "{log}");
+            wait_until_gone(&held);
+        }
+    });
+}
+
+#[test]
+fn killed_at_any_moment_under_load_it_leaves_nothing_behind() {
+    under_load(18_085, |port| {
+        let mut held = BTreeSet::new();
+        for _ in 0..times("PXE_OBSERVER_KILLS", KILLS) {
+            held.extend(kill_at_any_moment(port));
+        }
+        assert!(!held.is_empty(), "no kill came behind an attach");
+        wait_until_gone(&held);
+        let observer = start(port);
+        observed_something(&observer);
+        observer.stop().expect("stop");
+    });
+}
+
+/// Requests without an end while `work` is done: the server's log has each, answered and whole.
+fn under_load(port: u16, work: impl FnOnce(u16)) {
     require_root();
+    let mounts = mounts();
     let netns = Netns::new("srv").expect("netns");
-    let nginx = Nginx::start(&netns, PORT, &[("/boot/ipxe.efi", 300_000)]).expect("nginx");
+    let nginx = Nginx::start(&netns, port, &[("/boot/ipxe.efi", 300_000)]).expect("nginx");
     let enough = AtomicBool::new(false);
     let sent = thread::scope(|scope| {
-        let load = scope.spawn(|| {
-            let requests = [("GET", "/boot/ipxe.efi").into(); 20];
-            let mut sent = 0;
-            while !enough.load(Ordering::Relaxed) {
-                curl(
-                    &netns,
-                    Ipv4Addr::LOCALHOST.into(),
-                    PORT,
-                    &requests,
-                    sent % 40 == 0,
-                )
-                .expect("curl");
-                sent += requests.len();
-            }
-            sent
-        });
+        let load = scope.spawn(|| ask_until(&netns, port, &enough));
         let enough = Enough(&enough);
-        for _ in 0..KILLS {
-            let observer = start();
-            observed_something(&observer);
-            observer.kill().expect("kill");
-            wait_until_nothing_is_loaded();
-        }
-        let observer = start();
-        observed_something(&observer);
+        work(port);
         drop(enough);
-        let sent = load.join().expect("load");
-        observer.stop().expect("stop");
-        sent
+        load.join().expect("load")
     });
     let log = nginx.stop().expect("nginx's log");
     assert_eq!(log.len(), sent);
     assert!(log.iter().all(|row| row.status == 200 && row.complete));
-    wait_until_nothing_is_loaded();
+    assert_eq!(self::mounts(), mounts);
+}
+
+fn ask_until(netns: &Netns, port: u16, enough: &AtomicBool) -> usize {
+    let requests = [("GET", "/boot/ipxe.efi").into(); 20];
+    let mut sent = 0;
+    while !enough.load(Ordering::Relaxed) {
+        let server = Ipv4Addr::LOCALHOST.into();
+        curl(netns, server, port, &requests, sent % 40 == 0).expect("curl");
+        sent += requests.len();
+    }
+    sent
 }
 
 /// Ends the load also when an assertion fails.
@@ -78,38 +103,57 @@ impl Drop for Enough<'_> {
     }
 }
 
-fn start() -> Observer {
-    Observer::start(&["--http-port", &PORT.to_string()]).expect("observer")
+fn times(variable: &str, usual: usize) -> usize {
+    let said = env::var(variable).ok();
+    said.map_or(usual, |times| times.parse().expect("a number of times"))
+}
+
+fn start(port: u16) -> Observer {
+    Observer::start(&["--http-port", &port.to_string()]).expect("observer")
+}
+
+/// Returns what it held just before.
+fn kill_at_any_moment(port: u16) -> BTreeSet<Object> {
+    let mut command = Command::new(observer::binary());
+    command.args(["run", "--web.listen-address", "127.0.0.1:0", "--http-port"]);
+    command
+        .arg(port.to_string())
+        .stdin(Stdio::null())
+        .stderr(Stdio::null());
+    let process = Process::start(&mut command).expect("start");
+    // Any moment is as good: this is what is tested, not waited for.
+    thread::sleep(STARTED.mul_f64(fastrand::f64()));
+    let held = bpf::held_by(process.pid());
+    process.end(Signal::KILL).expect("kill");
+    held
 }
 
 fn observed_something(observer: &Observer) {
-    let begun = Instant::now();
-    let total = || {
-        observer
-            .scrape()
-            .expect("scrape")
-            .sum("http_requests_total", &[])
-    };
-    while total() == 0.0 {
-        assert!(begun.elapsed() < GRACE, "the load is not seen");
-    }
+    let total = |scrape: &tests::scrape::Scrape| scrape.sum("http_requests_total", &[]);
+    observer
+        .until(|scrape| total(scrape) > 0.0)
+        .expect("the load is seen");
 }
 
-/// The kernel frees programs a grace period after their last user. This test has the machine
-/// for itself: cargo runs test binaries one after the other.
-fn wait_until_nothing_is_loaded() {
+/// The kernel frees objects a grace period after their last user.
+fn wait_until_gone(held: &BTreeSet<Object>) {
     let begun = Instant::now();
     loop {
-        let programs = run(Command::new("bpftool").args(["prog", "show"])).expect("bpftool");
-        let ours = |line: &str| {
-            PROGRAMS
-                .iter()
-                .any(|name| line.contains(&format!(" name {name} ")))
-        };
-        let left: Vec<&str> = programs.lines().filter(|line| ours(line)).collect();
+        let left = bpf::existing(held).expect("bpftool");
         if left.is_empty() {
             return;
         }
-        assert!(begun.elapsed() < GRACE, "still loaded: {left:?}");
+        assert!(begun.elapsed() < GRACE, "still there: {left:?}");
     }
+}
+
+/// File systems such as we mount; others' namespaces come and go.
+fn mounts() -> Vec<String> {
+    let text = fs::read_to_string("/proc/self/mountinfo").expect("mounts");
+    let ours = |line: &&str| {
+        ["cgroup2", "tracefs"]
+            .iter()
+            .any(|kind| line.contains(kind))
+    };
+    text.lines().filter(ours).map(str::to_owned).collect()
 }

@@ -1,6 +1,6 @@
 //! All tests, as continuous integration runs them, cheapest first.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, process::Command};
 
 use anyhow::{Result, ensure};
 
@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The real servers, clients and tools of the end-to-end tests.
-pub(crate) const PROGRAMS: [Program; 19] = [
+pub(crate) const PROGRAMS: [Program; 21] = [
     ("nginx", "nginx-light"),
     ("apache2", "apache2-bin"),
     ("lighttpd", "lighttpd"),
@@ -25,6 +25,10 @@ pub(crate) const PROGRAMS: [Program; 19] = [
     ("nsenter", "util-linux"),
     ("bpftool", "bpftool"),
     ("nft", "nftables"),
+    // Has the kernel refuse what it would grant.
+    ("strace", "strace"),
+    // Says how exposed the unit is; nothing is started by it.
+    ("systemd-analyze", "systemd"),
     ("dnsmasq", "dnsmasq-base"),
     ("tmux", "tmux"),
     ("in.tftpd", "tftpd-hpa"),
@@ -55,6 +59,10 @@ pub(crate) fn run() -> Result<()> {
         ..KernelsRequest::default()
     })?;
     let observer = binaries.join("pxe-observer");
+    for kernel in kernels::defaults()? {
+        let mut service = Command::new("tests/systemd/run.sh");
+        sh::run(service.arg(kernel).arg(&observer))?;
+    }
     let mut demo = sh::as_root(binaries.join("demo"));
     sh::run(demo.args(["--seconds", "3"]).env("PXE_OBSERVER", &observer))?;
     let mut tests = build::cargo(&["test", "--package", "tests"]);

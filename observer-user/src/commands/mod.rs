@@ -2,6 +2,7 @@
 //!
 //! Exit status: 0 done, 1 the answer is no, 2 what was given cannot be used.
 
+pub mod check;
 pub mod classify;
 pub mod config;
 pub mod docs;

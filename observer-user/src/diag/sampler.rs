@@ -179,12 +179,13 @@ impl Reader {
 }
 
 /// Something that is read again and again, and may fail: each failure counts, and the first of
-/// several is told, and their end.
+/// several is told, and their end, with how many there were.
 struct Source {
     failure: Failure,
     /// What is said of it.
     sentence: &'static str,
-    fails: bool,
+    /// In a row, up to now.
+    failures: u64,
 }
 
 impl Source {
@@ -192,7 +193,7 @@ impl Source {
         Self {
             failure,
             sentence,
-            fails: false,
+            failures: 0,
         }
     }
 
@@ -201,20 +202,19 @@ impl Source {
         read: Result<T, E>,
         errors: &Errors,
     ) -> Option<T> {
-        let (sentence, failed) = (
-            self.sentence,
-            std::mem::replace(&mut self.fails, read.is_err()),
-        );
+        let sentence = self.sentence;
         match read {
             Ok(read) => {
-                if failed {
-                    tracing::info!("no longer: {sentence}");
+                let failures = std::mem::take(&mut self.failures);
+                if failures > 0 {
+                    tracing::info!("no longer, after {failures} failures: {sentence}");
                 }
                 Some(read)
             }
             Err(error) => {
                 errors.count(self.failure);
-                if !failed {
+                self.failures += 1;
+                if self.failures == 1 {
                     tracing::warn!("{sentence}, the rest goes on: {:#}", error.into());
                 }
                 None

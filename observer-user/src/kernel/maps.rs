@@ -33,7 +33,7 @@ pub(super) struct Maps {
     ports: Array<MapData, u8>,
     watched: Array<MapData, u64>,
     notices: Queue<MapData, u32>,
-    stats: PerCpuArray<MapData, u64>,
+    pub(super) stats: PerCpuArray<MapData, u64>,
 }
 
 impl Maps {
@@ -168,6 +168,11 @@ impl Maps {
     /// Takes what waits; bounded, for more may come meanwhile.
     pub(super) fn notices(&mut self) -> impl Iterator<Item = u32> {
         (0..notice::WAITING).map_while(|_| self.notices.pop(0).ok())
+    }
+
+    /// True if this thread may read maps.
+    pub(super) fn are_readable(stats: &PerCpuArray<MapData, u64>) -> bool {
+        stats.get(&0, 0).is_ok()
     }
 
     pub(super) fn count(&self, slot: u32) -> u64 {

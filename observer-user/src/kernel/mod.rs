@@ -8,6 +8,7 @@ mod cgroup;
 mod maps;
 mod preflight;
 mod probes;
+mod refusal;
 mod runs;
 mod tracefs;
 
@@ -26,6 +27,7 @@ use aya::{
     sys::{BpfHelper, is_helper_supported},
 };
 use aya_log::EbpfLogger;
+use caps::CapSet;
 use observer_common::{
     conn::{Conn, PROTOCOL_OTHER},
     event::{Header, TransferHeader},
@@ -44,7 +46,7 @@ use crate::model::table::Table;
 
 pub use self::cgroup::root as root_cgroup;
 use self::maps::Maps;
-pub use self::preflight::check as preflight;
+pub use self::preflight::{check as preflight, grant, missing as missing_capabilities};
 pub use self::{
     probes::{Hook, Probe},
     runs::ProbeRuns,
@@ -108,6 +110,10 @@ impl Kernel {
     /// Loads and attaches. A required hook that cannot attach is an error that names it; an
     /// optional one is a [`Probe`] that says why.
     pub fn attach(settings: &Settings) -> Result<Self> {
+        Self::try_attach(settings).map_err(refusal::with_fix)
+    }
+
+    fn try_attach(settings: &Settings) -> Result<Self> {
         // Each reads the kernel's types.
         let (types, mut loader) = thread::scope(|scope| {
             let types = scope.spawn(btf::KernelTypes::read);
@@ -249,6 +255,15 @@ impl Kernel {
         self.maps.count(loss::ring_full_slot(kind))
     }
 
+    /// True if maps cannot be read without a capability: before 5.19, unless the host lets
+    /// everybody use bpf(2).
+    pub fn needs_bpf(&self) -> bool {
+        let stats = &self.maps.stats;
+        let readable = || caps::clear(None, CapSet::Effective).is_ok() && Maps::are_readable(stats);
+        // Only that thread is without.
+        thread::scope(|scope| !scope.spawn(readable).join().unwrap_or(false))
+    }
+
     /// What is attached, and what is not and why.
     pub fn probes(&self) -> &[Probe] {
         &self.probes
@@ -290,6 +305,16 @@ fn drain(ring: &mut RingBuf<MapData>, max: usize, mut take: impl FnMut(&[u8])) {
         };
         take(&record);
     }
+}
+
+/// Whether the kernel's types can be read, as BTF tracepoints need them.
+pub fn types() -> Result<()> {
+    btf::KernelTypes::read().map(drop)
+}
+
+/// Whether the classic tracepoints can be attached, where there are no types.
+pub fn tracepoints() -> Result<()> {
+    tracefs::tcp_event_layout().map(drop)
 }
 
 /// True if packet programs may ask for a socket's network namespace (6.15).

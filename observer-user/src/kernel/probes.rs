@@ -11,7 +11,7 @@ use aya::{
     },
 };
 
-use super::{btf::KernelTypes, tracefs::TcpEvent};
+use super::{btf::KernelTypes, refusal::brief, tracefs::TcpEvent};
 
 /// A hook, as metrics name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,6 +29,14 @@ pub enum Hook {
 }
 
 impl Hook {
+    /// Whether we end without it.
+    pub fn is_required(self) -> bool {
+        match self {
+            Self::Ingress | Self::Egress => true,
+            Self::Recv | Self::Destroy | Self::UdpDrop => false,
+        }
+    }
+
     /// All of them.
     pub const ALL: [Self; 5] = [
         Self::Ingress,
@@ -49,8 +57,8 @@ impl Hook {
         }
     }
 
-    /// What is not known without an optional hook.
-    fn without(self) -> &'static str {
+    /// What is not known without it.
+    pub fn without(self) -> &'static str {
         match self {
             Self::Ingress | Self::Egress => "nothing is observed",
             Self::Recv => "the wait for the server process is not observed",
@@ -189,10 +197,8 @@ fn load_packet_hooks(programs: &mut Ebpf, kind: usize) -> Result<()> {
 
 fn load_packet_hook(hook: Hook, program: &mut CgroupSkb) -> Result<()> {
     program.load().map_err(brief).with_context(|| {
-        format!(
-            "load cgroup_skb/{} (it needs Linux 5.10 with CONFIG_CGROUP_BPF)",
-            hook.name()
-        )
+        let program = hook.name();
+        format!("cgroup_skb/{program}, without which nothing is observed")
     })
 }
 
@@ -284,25 +290,4 @@ where
     program
         .try_into()
         .with_context(|| format!("program {name}"))
-}
-
-/// A refusal with what the verifier said last, instead of all that it said.
-fn brief(error: ProgramError) -> anyhow::Error {
-    let ProgramError::LoadError {
-        io_error,
-        verifier_log,
-    } = &error
-    else {
-        return error.into();
-    };
-    let log = verifier_log.to_string();
-    // Its statistics come after the reason.
-    let statistics = ["processed ", "stack depth ", "verification time "];
-    let is_reason =
-        |line: &&str| !line.is_empty() && !statistics.iter().any(|s| line.starts_with(s));
-    let reason = log.lines().map(str::trim).rev().find(is_reason);
-    anyhow!(
-        "load: {io_error}: {}",
-        reason.unwrap_or("the verifier said nothing")
-    )
 }

@@ -51,6 +51,15 @@ pub(crate) fn run(request: &KernelsRequest) -> Result<()> {
     Ok(())
 }
 
+/// The kernels that [`run`] takes where nobody asks for more.
+pub(crate) fn defaults() -> Result<Vec<PathBuf>> {
+    let dir = lab_dir()?;
+    let _lock = lock(&dir)?;
+    let mut cache = Cache::open(&dir, false)?;
+    let kernels = kernels(&mut cache, &[])?;
+    Ok(kernels.into_iter().map(|kernel| kernel.file).collect())
+}
+
 fn lab_dir() -> Result<PathBuf> {
     Ok(std::path::absolute(build::target_dir())?.join("lab"))
 }

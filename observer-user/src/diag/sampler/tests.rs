@@ -49,17 +49,18 @@ fn each_failure_counts() {
     let errors = Errors::default();
     let mut source = Source::new(Failure::UdpQueues, "queues");
     let broken = || Err(io::Error::from(io::ErrorKind::TimedOut));
-    for (read, fails, count) in [
-        (Ok(1), false, 0),
-        (broken(), true, 1),
-        (broken(), true, 2),
-        (Ok(2), false, 2),
+    for (read, in_a_row, count) in [
+        (Ok(1), 0, 0),
+        (broken(), 1, 1),
+        (broken(), 2, 2),
+        (Ok(2), 0, 2),
+        (broken(), 1, 3),
     ] {
         let is_ok = read.is_ok();
         assert_eq!(source.check(read, &errors).is_some(), is_ok);
         assert_eq!(
-            (source.fails, total(&errors, Failure::UdpQueues)),
-            (fails, count)
+            (source.failures, total(&errors, Failure::UdpQueues)),
+            (in_a_row, count)
         );
     }
 }

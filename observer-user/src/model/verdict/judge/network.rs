@@ -3,7 +3,7 @@
 use super::{
     Context, NETWORK,
     http::Port,
-    number, total,
+    total,
     words::{percent, rate},
 };
 use crate::model::{
@@ -18,7 +18,9 @@ use crate::model::{
 /// Payload of a full segment over Ethernet, with timestamps (RFC 7323).
 const SEGMENT: f64 = 1448.0;
 /// Fewer that are sent again are no loss to speak of.
-const RETRANSMITS: u64 = 20;
+const RETRANSMITS: u64 = 50;
+/// In so many seconds: bursts that a host sends itself lose some, too.
+const LASTING: usize = 4;
 /// So many TFTP transfers at once keep a link busy.
 const TRANSFERS: usize = 3;
 
@@ -104,7 +106,7 @@ fn is_full(context: &Context<'_>, name: &str) -> bool {
         || holds(&|link, _| link.backlog != 0) >= WINDOW
 }
 
-/// Segments get lost, and answers wait for it.
+/// Segments get lost.
 pub(super) fn loss(port: &Port<'_>) -> Option<Finding> {
     let context = port.context;
     let again = context.window.port(port.name).retransmits;
@@ -126,35 +128,29 @@ pub(super) fn loss(port: &Port<'_>) -> Option<Finding> {
     let lost = ratio(again, bytes);
     if again < RETRANSMITS
         || lost < context.thresholds.loss_ratio
-        || context.window.count(is_lossy) < MOST
+        || context.window.count(is_lossy) < LASTING
     {
         return None;
     }
-    let waits = port
-        .surfaces
-        .iter()
-        .filter(|(_, sum)| sum.is_limited_by(Limiter::Path));
-    let (endpoint, sum) = waits.max_by(|(_, a), (_, b)| a.sending().total_cmp(&b.sending()))?;
-    if sum.sending() < context.window.length() {
-        return None;
-    }
+    let (endpoint, sum) = port.surfaces.iter().max_by_key(|(_, sum)| sum.bytes)?;
     let says = format!(
-        "{} of the segments of port {} are sent again: the path loses packets, and {} waits for it ({} each)",
+        "{} of the segments of port {} are sent again: the path to the clients of {} loses packets",
         percent(lost),
         port.name.label(),
         context.name(*endpoint),
-        rate(sum.rate()),
     );
     let evidence = vec![
         ("retransmits", total(again)),
         ("loss_ratio", lost),
-        ("sending", number(sum.latest.sent)),
-        ("bytes_per_second", sum.rate()),
+        (
+            "bytes_per_second",
+            total(sum.bytes) / context.window.length(),
+        ),
     ];
     Some(port.finding(
         Cause::NetworkLoss,
         Some(*endpoint),
-        number(sum.latest.sent),
+        total(again),
         says,
         evidence,
     ))
