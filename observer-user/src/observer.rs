@@ -22,7 +22,7 @@ use self::ledger::Ledger;
 pub use self::servers::Servers;
 use crate::{
     clock::{monotonic_ns, unix},
-    errors::Errors,
+    errors::{Errors, Failure},
     health::Health,
     http::ScrapeRequest,
     kernel::{Hook, Kernel},
@@ -381,6 +381,8 @@ impl Observer {
         for (failure, total) in self.errors.totals() {
             metrics.observer.errors(failure, total);
         }
+        let unread = self.kernel.unread_entries();
+        metrics.observer.errors(Failure::Maps, unread);
         metrics.observer.probe_runs(&self.kernel.runs());
         let (entries, limit) = (self.tracker.connections(), self.tracker.limit());
         metrics.observer.table(Table::Tracker, entries, limit);

@@ -197,6 +197,11 @@ impl Kernel {
         self.maps.conn(cookie)
     }
 
+    /// How many entries could not be read though they may be there; each was taken for gone.
+    pub fn unread_entries(&self) -> u64 {
+        self.maps.unread()
+    }
+
     /// The kernel's entry of a TFTP client.
     pub fn transfer(&self, peer: &Peer) -> Option<Transfer> {
         self.maps.transfer(peer)
