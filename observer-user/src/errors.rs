@@ -12,6 +12,8 @@ pub enum Failure {
     Accept,
     /// Encoding the metrics.
     Encode,
+    /// Reading an entry of the kernel side's tables.
+    Maps,
     /// Reading of ourselves in procfs.
     Process,
     /// Reading servers' listening sockets.
@@ -30,9 +32,10 @@ pub enum Failure {
 
 impl Failure {
     /// All of them, in order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Accept,
         Self::Encode,
+        Self::Maps,
         Self::Process,
         Self::ListenQueues,
         Self::UdpQueues,
@@ -47,6 +50,7 @@ impl Failure {
         match self {
             Self::Accept => "accept",
             Self::Encode => "encode",
+            Self::Maps => "maps",
             Self::Process => "process",
             Self::ListenQueues => "listen_queues",
             Self::UdpQueues => "udp_queues",

@@ -24,7 +24,7 @@ use self::ledger::Ledger;
 pub use self::{servers::Servers, views::Views};
 use crate::{
     clock::{monotonic_ns, unix},
-    errors::Errors,
+    errors::{Errors, Failure},
     health::Health,
     http::ScrapeRequest,
     kernel::{Hook, Kernel},
@@ -408,6 +408,8 @@ impl Observer {
         for (failure, total) in self.errors.totals() {
             metrics.observer.errors(failure, total);
         }
+        let unread = self.kernel.unread_entries();
+        metrics.observer.errors(Failure::Maps, unread);
         metrics.observer.probe_runs(&self.kernel.runs());
         let (viewers, missed) = self.views.viewers();
         metrics.observer.viewers(viewers, missed);

@@ -1,7 +1,7 @@
 //! Stopped, and killed at any moment, under load and over and over: the server notices nothing,
 //! nothing stays behind.
 //!
-//! `PXE_OBSERVER_STOPS` and `PXE_OBSERVER_KILLS` make it longer: 1000 and 200 take half an hour.
+//! `PXE_OBSERVER_STOPS` and `PXE_OBSERVER_KILLS` make it longer: 1000 and 200 take a quarter of an hour.
 
 use std::{
     collections::BTreeSet,

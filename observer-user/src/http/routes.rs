@@ -140,7 +140,7 @@ mod tests {
     use tower::ServiceExt as _;
 
     use super::*;
-    use crate::metrics::Format;
+    use crate::{health::Section, metrics::Format};
 
     struct Answer {
         status: StatusCode,
@@ -249,6 +249,31 @@ mod tests {
         assert_eq!(get(&app, "/healthz").await.status, StatusCode::OK);
         let head = ask(&app, Request::head("/healthz"), Body::empty()).await;
         assert_eq!(head.status, StatusCode::OK);
+    }
+
+    #[tokio::test]
+    async fn health_in_words_is_for_who_asks_for_it() {
+        let app = app();
+        app.health
+            .say(Section::Probes, ["probe recv: attached".to_owned()]);
+        for (path, status, said) in [
+            ("/livez", 200, "ok\n"),
+            ("/healthz", 503, "kernel events are not being drained\n"),
+            (
+                "/healthz?verbose",
+                503,
+                "kernel events are not being drained\nprobe recv: attached\n",
+            ),
+            (
+                "/healthz?a=b&verbose",
+                503,
+                "kernel events are not being drained\nprobe recv: attached\n",
+            ),
+        ] {
+            let answer = get(&app, path).await;
+            assert_eq!(answer.status.as_u16(), status, "{path}");
+            assert_eq!(answer.body, said, "{path}");
+        }
     }
 
     #[tokio::test]

@@ -1,9 +1,11 @@
 //! The maps of the programs, typed.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use anyhow::{Context as _, Result};
 use aya::{
     Ebpf,
-    maps::{Array, HashMap, Map, MapData, PerCpuArray, Queue, RingBuf},
+    maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, Queue, RingBuf},
 };
 use observer_common::{
     conn::{Conn, Tuple},
@@ -34,6 +36,7 @@ pub(super) struct Maps {
     watched: Array<MapData, u64>,
     notices: Queue<MapData, u32>,
     pub(super) stats: PerCpuArray<MapData, u64>,
+    unread: AtomicU64,
 }
 
 impl Maps {
@@ -58,11 +61,29 @@ impl Maps {
             ports: map("PORTS")?.try_into().context("map PORTS")?,
             watched: map("WATCHED")?.try_into().context("map WATCHED")?,
             stats: map("STATS")?.try_into().context("map STATS")?,
+            unread: AtomicU64::new(0),
         })
     }
 
     pub(super) fn conn(&self, cookie: u64) -> Option<Conn> {
-        self.conns.get(&cookie, 0).ok().map(|value| value.0)
+        self.found(self.conns.get(&cookie, 0)).map(|value| value.0)
+    }
+
+    /// How many entries could not be read; they are taken for gone.
+    pub(super) fn unread(&self) -> u64 {
+        self.unread.load(Ordering::Relaxed)
+    }
+
+    fn found<T>(&self, read: std::result::Result<T, MapError>) -> Option<T> {
+        match read {
+            Ok(entry) => Some(entry),
+            Err(error) => {
+                let is_absent = matches!(error, MapError::KeyNotFound);
+                self.unread
+                    .fetch_add(u64::from(!is_absent), Ordering::Relaxed);
+                None
+            }
+        }
     }
 
     /// The entries that are stale.
@@ -95,10 +116,8 @@ impl Maps {
     }
 
     pub(super) fn transfer(&self, peer: &Peer) -> Option<Transfer> {
-        self.transfers
-            .get(&Wire(*peer), 0)
-            .ok()
-            .map(|value| value.0)
+        let found = self.found(self.transfers.get(&Wire(*peer), 0));
+        found.map(|value| value.0)
     }
 
     /// Forgets the transfers that are stale.

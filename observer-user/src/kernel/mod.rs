@@ -11,6 +11,7 @@ mod probes;
 mod refusal;
 mod runs;
 mod tracefs;
+mod version;
 
 use std::{
     io,
@@ -50,6 +51,7 @@ pub use self::preflight::{check as preflight, grant, missing as missing_capabili
 pub use self::{
     probes::{Hook, Probe},
     runs::ProbeRuns,
+    version::version,
 };
 
 /// What is decided before the programs load.
@@ -93,6 +95,9 @@ pub enum Notice {
     /// A client on this host itself asked there.
     LocalClient(u16),
 }
+
+/// From this version on who holds a map's descriptor may read it.
+const READ_BY_WHO_HOLDS_THEM: (u32, u32) = (5, 19);
 
 /// The loaded and attached programs.
 pub struct Kernel {
@@ -189,6 +194,11 @@ impl Kernel {
         self.maps.conn(cookie)
     }
 
+    /// How many entries could not be read though they may be there; each was taken for gone.
+    pub fn unread_entries(&self) -> u64 {
+        self.maps.unread()
+    }
+
     /// The kernel's entry of a TFTP client.
     pub fn transfer(&self, peer: &Peer) -> Option<Transfer> {
         self.maps.transfer(peer)
@@ -255,9 +265,12 @@ impl Kernel {
         self.maps.count(loss::ring_full_slot(kind))
     }
 
-    /// True if maps cannot be read without a capability: before 5.19, unless the host lets
-    /// everybody use bpf(2).
+    /// True if maps cannot be read without a capability, now or later: before 5.19 that is for the
+    /// host to say, at any time (kernel.unprivileged_bpf_disabled).
     pub fn needs_bpf(&self) -> bool {
+        if version().is_none_or(|version| version < READ_BY_WHO_HOLDS_THEM) {
+            return true;
+        }
         let stats = &self.maps.stats;
         let readable = || caps::clear(None, CapSet::Effective).is_ok() && Maps::are_readable(stats);
         // Only that thread is without.

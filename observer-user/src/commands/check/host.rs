@@ -64,17 +64,12 @@ fn kernel_version() -> Row {
     let name = uname();
     let release = name.release().to_string_lossy().into_owned();
     let said = format!("Linux {release} on {}", name.machine().to_string_lossy());
-    match version(&release) {
+    match kernel::version() {
         Some(version) if version < OLDEST => {
             Row::failed("kernel", said, "it needs Linux 5.10 or newer")
         }
         Some(_) | None => Row::ok("kernel", said),
     }
-}
-
-fn version(release: &str) -> Option<(u32, u32)> {
-    let mut numbers = release.split(|c: char| !c.is_ascii_digit());
-    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
 fn types() -> Row {
@@ -183,21 +178,4 @@ fn proxies() -> Row {
         ),
         "--local-clients ignore leaves out what arrives over loopback",
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_release_begins_with_two_numbers() {
-        for (release, expected) in [
-            ("5.10.0-30-amd64", Some((5, 10))),
-            ("6.18.5", Some((6, 18))),
-            ("7.0-rc1", Some((7, 0))),
-            ("nonsense", None),
-        ] {
-            assert_eq!(version(release), expected, "{release}");
-        }
-    }
 }
