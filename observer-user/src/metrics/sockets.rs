@@ -55,8 +55,9 @@ impl SocketMetrics {
         let listen_drops = tcp.counter(by_port(
             TCP,
             "listen_drops",
-            "Connections that listening sockets did not take, since they listen: the queue was \
-             full, as a rule, and clients tried again after 1, 3, 7 s",
+            "Connections that listening sockets did not take at once, since they listen: the queue \
+             was full and clients tried again after 1, 3, 7 s, if the queue length is above its \
+             limit; else the server waits for data first (TCP_DEFER_ACCEPT)",
         ));
         let udp = catalog.with_prefix("udp_");
         let udp_bytes = udp.gauge(by_port(

@@ -1,10 +1,14 @@
 //! Servers' queues and links: asked for once a second, of a thread that may take its time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    time::Duration,
+};
 
 use observer_common::conn::Tuple;
 
 use crate::{
+    clock::monotonic_ns,
     diag::Sampler,
     metrics::{Tally, Task},
     model::{
@@ -27,6 +31,10 @@ pub struct Servers {
     pub(super) links: Links,
     /// What servers' processes do, as of the last answer.
     pub(super) processes: Vec<Process>,
+    /// Of one processor, what each took since the answer before.
+    shares: HashMap<u32, f64>,
+    /// What each had taken by the last answer, and when that came.
+    taken: (HashMap<u32, Duration>, u64),
     /// Whose the sockets at servers' ports are.
     pub(super) owners: BTreeMap<Serves, BTreeSet<u32>>,
 }
@@ -40,6 +48,8 @@ impl Servers {
             queues,
             links: Links::default(),
             processes: Vec::new(),
+            shares: HashMap::new(),
+            taken: (HashMap::new(), 0),
             owners: BTreeMap::new(),
         }
     }
@@ -86,7 +96,25 @@ impl Servers {
     fn take_in(&mut self, sample: Sample) {
         self.queues.on_sample(&sample);
         self.links.on_sample(&sample.links);
+        self.share(&sample.processes, monotonic_ns());
         self.processes = sample.processes;
         self.owners = sample.owners;
+    }
+
+    /// How much of a processor a process takes.
+    pub(super) fn cpu_share(&self, pid: u32) -> f64 {
+        self.shares.get(&pid).copied().unwrap_or(0.0)
+    }
+
+    fn share(&mut self, processes: &[Process], now_ns: u64) {
+        let (before, then_ns) = &self.taken;
+        let elapsed = Duration::from_nanos(now_ns.saturating_sub(*then_ns)).as_secs_f64();
+        let share = |process: &Process| {
+            let taken = process.cpu.checked_sub(*before.get(&process.pid)?)?;
+            Some((process.pid, taken.as_secs_f64() / elapsed.max(0.1)))
+        };
+        self.shares = processes.iter().filter_map(share).collect();
+        let taken = processes.iter().map(|process| (process.pid, process.cpu));
+        self.taken = (taken.collect(), now_ns);
     }
 }

@@ -4,7 +4,6 @@ use super::Observer;
 use crate::{
     clock::monotonic_ns,
     health::Section,
-    kernel::Hook,
     live::message,
     model::{
         track::At,
@@ -15,7 +14,7 @@ use crate::{
 impl Observer {
     /// Looks who starves, right behind a look at what lives; once a second.
     pub(super) fn judge(&mut self) {
-        let now_ns = monotonic_ns();
+        let (now_ns, sees_pickup) = (monotonic_ns(), self.sees_pickup());
         let Self {
             kernel,
             tracker,
@@ -24,8 +23,6 @@ impl Observer {
             verdict,
             ..
         } = self;
-        let mut probes = kernel.probes().iter();
-        let sees_pickup = probes.any(|probe| probe.hook == Hook::Recv && probe.attached.is_ok());
         let exchanges = tracker.under_way().map(|mut exchange| {
             if exchange.at == At::Waits && !sees_pickup {
                 // Who takes requests up is not known: nobody is said to wait for that.

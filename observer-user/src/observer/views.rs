@@ -3,6 +3,7 @@
 
 mod ended;
 mod rows;
+mod servers;
 mod state;
 
 use std::{

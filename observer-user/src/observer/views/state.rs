@@ -35,7 +35,7 @@ impl Observer {
             links: self.servers.links.totals().map(link).collect(),
             rows,
             rows_left_out,
-            servers: Vec::new(),
+            servers: self.serving(),
             probes: self.probes(),
             tables: self.tables(),
             losses: self.losses(),
