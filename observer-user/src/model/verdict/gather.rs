@@ -2,13 +2,14 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    hash::Hash,
     time::Duration,
 };
 
 use super::{
     Thresholds,
+    pids::Pids,
     second::{Files, Link, Port, Second, TftpPort},
+    totals::Totals,
 };
 use crate::model::{
     classify::Endpoint,
@@ -22,10 +23,6 @@ use crate::model::{
     track::{At, UnderWay},
 };
 
-/// A process that took nothing up for so long serves no more.
-const SERVES_NS: u64 = 60_000_000_000;
-/// It is remembered for so long, in case that it is held.
-const REMEMBERED_NS: u64 = 600_000_000_000;
 /// Shorter seconds are not looked at.
 const SHORTEST_NS: u64 = 200_000_000;
 
@@ -54,16 +51,6 @@ pub struct Scene<'a> {
     pub owners: &'a BTreeMap<Serves, BTreeSet<u32>>,
 }
 
-/// Who serves where.
-#[derive(Debug, Default)]
-pub(super) struct Pids {
-    /// Those that took requests up, and when they were last seen to have one.
-    taken: BTreeMap<Name, BTreeMap<u32, u64>>,
-    owners: BTreeMap<Name, BTreeSet<u32>>,
-    tftp: BTreeSet<u32>,
-    now_ns: u64,
-}
-
 /// What was seen since the last second ended.
 #[derive(Debug, Default)]
 pub(super) struct Gather {
@@ -90,85 +77,13 @@ struct Moved {
 /// Surfaces and waits that are kept for a second.
 const KEPT: usize = 4096;
 
-/// What counters moved by.
-#[derive(Debug)]
-struct Totals<K>(HashMap<K, u64>);
-
-impl<K> Default for Totals<K> {
-    fn default() -> Self {
-        Self(HashMap::new())
-    }
-}
-
-impl<K: Eq + Hash> Totals<K> {
-    /// Nothing for one that was not known: it may have counted for long.
-    fn more(&mut self, key: K, total: u64) -> u64 {
-        let before = self.0.insert(key, total);
-        before.map_or(0, |before| total.saturating_sub(before))
-    }
-}
-
-impl Pids {
-    /// Those that serve an HTTP port now.
-    pub(super) fn serving(&self, port: Name) -> impl Iterator<Item = u32> {
-        let taken = self.taken.get(&port).into_iter().flatten();
-        let is_recent = |ns: &u64| self.now_ns.saturating_sub(*ns) < SERVES_NS;
-        taken.filter_map(move |(pid, ns)| is_recent(ns).then_some(*pid))
-    }
-
-    /// Those that would: they served it in the last minutes, or hold its socket.
-    pub(super) fn of(&self, port: Name) -> BTreeSet<u32> {
-        let taken = self.taken.get(&port).into_iter().flatten();
-        let taken: BTreeSet<u32> = taken.map(|(pid, _)| *pid).collect();
-        if taken.is_empty() {
-            return self.owners.get(&port).cloned().unwrap_or_default();
-        }
-        taken
-    }
-
-    /// Those at TFTP ports.
-    pub(super) fn of_tftp(&self) -> &BTreeSet<u32> {
-        &self.tftp
-    }
-
-    fn take_up(&mut self, port: Name, pid: u32) {
-        let known: usize = self.taken.values().map(BTreeMap::len).sum();
-        let pids = self.taken.entry(port).or_default();
-        if known < PROCESSES || pids.contains_key(&pid) {
-            pids.insert(pid, self.now_ns);
-        }
-    }
-
-    fn own(&mut self, ports: &Ports, owners: &BTreeMap<Serves, BTreeSet<u32>>) {
-        self.owners.clear();
-        self.tftp.clear();
-        for (serves, pids) in owners {
-            match serves {
-                Serves::Tcp(port) => {
-                    let name = ports.name(*port).unwrap_or(Name::Other);
-                    self.owners.entry(name).or_default().extend(pids);
-                }
-                Serves::Udp(_) => self.tftp.extend(pids),
-            }
-        }
-    }
-
-    fn forget(&mut self) {
-        let now_ns = self.now_ns;
-        for pids in self.taken.values_mut() {
-            pids.retain(|_, ns| now_ns.saturating_sub(*ns) < REMEMBERED_NS);
-        }
-    }
-}
-
 impl Gather {
     pub(super) fn pids(&self) -> &Pids {
         &self.pids
     }
 
     pub(super) fn processes(&self) -> impl Iterator<Item = u32> {
-        let taken = self.pids.taken.values().flat_map(BTreeMap::keys);
-        taken.copied()
+        self.pids.all()
     }
 
     pub(super) fn on_fact(&mut self, fact: &Fact) {
@@ -242,7 +157,7 @@ impl Gather {
             return None;
         }
         self.since_ns = Some(scene.now_ns);
-        self.pids.now_ns = scene.now_ns;
+        self.pids.at(scene.now_ns);
         let mut second = Second {
             length: seconds(elapsed_ns),
             files: std::mem::take(&mut self.files),
@@ -251,7 +166,8 @@ impl Gather {
         let ports = scene.queues.ports();
         self.moved_into(&mut second, ports);
         for exchange in scene.exchanges {
-            self.exchange(&mut second, ports, &exchange, thresholds);
+            let age_ns = scene.now_ns.saturating_sub(exchange.since_ns);
+            self.exchange(&mut second, ports, &exchange, age_ns, thresholds);
         }
         for (asked, waits) in scene.transfers {
             let age_ns = scene.now_ns.saturating_sub(asked.begun_ns);
@@ -264,7 +180,6 @@ impl Gather {
         let processes = scene.processes.iter().take(PROCESSES);
         second.processes = processes.map(|one| (one.pid, one.clone())).collect();
         self.pids.own(ports, scene.owners);
-        self.pids.forget();
         Some(second)
     }
 
@@ -288,11 +203,11 @@ impl Gather {
         second: &mut Second,
         ports: &Ports,
         exchange: &UnderWay,
+        age_ns: u64,
         thresholds: &Thresholds,
     ) {
         let (asked, endpoint) = (&exchange.asked, exchange.asked.class.endpoint);
         let port = ports.name(asked.tuple.server_port).unwrap_or(Name::Other);
-        let age_ns = self.pids.now_ns.saturating_sub(exchange.since_ns);
         if let Some(pid) = exchange.pid {
             self.pids.take_up(port, pid);
             second.hold(port, pid, endpoint);

@@ -9,8 +9,10 @@ mod finding;
 mod gather;
 mod hold;
 mod judge;
+mod pids;
 mod second;
 mod thresholds;
+mod totals;
 mod waits;
 mod window;
 

@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{
     Finding, Thresholds,
     finding::Place,
-    gather::Pids,
+    pids::Pids,
     window::{Sum, Window},
 };
 use crate::model::classify::Endpoint;
@@ -32,11 +32,7 @@ pub(super) fn all(context: &Context<'_>) -> Vec<Finding> {
         .chain(network::link_full(context))
         .chain(tftp::all(context))
         .collect();
-    shows.sort_by(|a, b| {
-        (a.cause, b.weight)
-            .partial_cmp(&(b.cause, a.weight))
-            .unwrap_or(a.cause.cmp(&b.cause))
-    });
+    shows.sort_by(|a, b| a.cause.cmp(&b.cause).then(b.weight.total_cmp(&a.weight)));
     shows.dedup_by_key(|finding| finding.cause);
     shows
 }
