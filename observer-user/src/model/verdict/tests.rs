@@ -286,6 +286,19 @@ fn a_server_with_many_exchanges_a_process_has_no_workers() {
 }
 
 #[test]
+fn one_that_had_two_a_moment_ago_is_no_worker() {
+    let mut world = World::new();
+    world.process(PID, "nginx", 'S');
+    world.listener(50, 511, 0);
+    for second in 0..10 {
+        world.exchanges.clear();
+        world.exchanges(1 + second % 2, IMAGE, Some(PID), At::Handled, 0);
+        world.exchanges(50, SCRIPT, None, At::Waits, 5);
+        assert!(!world.pass().contains(&"workers_busy"), "{second}");
+    }
+}
+
+#[test]
 fn processes_say_what_they_do() {
     for (state, cause) in [
         ('T', "server_stopped"),
@@ -302,7 +315,16 @@ fn processes_say_what_they_do() {
 }
 
 #[test]
-fn a_stopped_server_that_nobody_has_seen_is_known_by_its_socket() {
+fn a_stopped_server_that_took_nothing_up_is_known_by_its_socket() {
+    let mut world = World::new();
+    world.process(PID, "nginx", 'T');
+    world
+        .owners
+        .insert(Serves::Tcp(PORT), BTreeSet::from([PID]));
+    world.exchanges(9, SCRIPT, None, At::Waits, 5);
+    assert_eq!(world.last(6), ["server_stopped"]);
+    let expected = "nginx at port 80 is stopped, by a signal or a debugger: 9 requests wait";
+    assert!(world.says().starts_with(expected), "{}", world.says());
     let mut world = World::new();
     world.process(PID, "dnsmasq", 'T');
     world.owners.insert(Serves::Udp(69), BTreeSet::from([PID]));

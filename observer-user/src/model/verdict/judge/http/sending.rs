@@ -98,7 +98,6 @@ impl Port<'_> {
     fn sent_slowly(&self, limiter: Limiter) -> Option<(Endpoint, &Sum)> {
         let slow = |sum: &&Sum| {
             sum.is_limited_by(limiter)
-                && sum.latest.sent >= FEW
                 && sum.sending() >= number(FEW) * self.context.window.length()
                 && sum.rate() < self.context.thresholds.slow_client_bytes_per_second
         };
