@@ -27,7 +27,7 @@ fn it_tells_when_it_is_ready_reloads_and_stops() {
     let observer = start(&manager, None, &["--http-port", "18231"]);
     let ready = manager.until("READY=1").expect("ready");
     let status = format!(
-        "STATUS=observing with 6 of 6 probes; http://{}/metrics",
+        "STATUS=observing with 5 of 5 probes; http://{}/metrics",
         observer.address()
     );
     assert!(ready.contains(&status), "{ready}");
