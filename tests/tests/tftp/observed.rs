@@ -33,10 +33,9 @@ fn observe<T>(purpose: &str, ports: &[u16], scenario: impl FnOnce(&Stage, &Obser
 
 fn watch(ports: &[u16]) -> Observer {
     let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
-    let args: Vec<&str> = ports
-        .iter()
-        .flat_map(|port| ["--tftp-port", port.as_str()])
-        .collect();
+    // Others' HTTP is not looked at.
+    let mut args = vec!["--http-port", "18418"];
+    args.extend(ports.iter().flat_map(|port| ["--tftp-port", port.as_str()]));
     Observer::start(&args).expect("observer")
 }
 
