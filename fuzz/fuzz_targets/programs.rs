@@ -94,6 +94,7 @@ fuzz_target!(|bytes: &[u8]| {
                     ack: other,
                     flags: flags::ACK | if *what & 64 != 0 { flags::FIN } else { 0 },
                     window: u16::from(*place),
+                    segments: 0,
                     payload,
                 };
                 segment.pass(&mut kernel, socket);
