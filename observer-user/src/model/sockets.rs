@@ -57,16 +57,8 @@ pub struct TcpState {
     pub rwnd_limited: Duration,
     /// Of this the time that the sender's own buffer (`SO_SNDBUF`) held it up.
     pub sndbuf_limited: Duration,
-    /// Bytes that were written and not yet sent.
-    pub notsent: u32,
-    /// Segments that were sent and not yet acknowledged.
-    pub unacked: u32,
-    /// Bytes that the receiver has room for, as it last said.
-    pub snd_wnd: u32,
     /// Segments that were sent again, since it began.
     pub total_retrans: u32,
-    /// The smoothed round trip time.
-    pub rtt: Duration,
 }
 
 /// A connection's cookie, an instant (`CLOCK_MONOTONIC` nanoseconds), and how it sent then.

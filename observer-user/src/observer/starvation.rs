@@ -6,7 +6,7 @@ use crate::{
     health::Section,
     live::message,
     model::{
-        track::At,
+        track::Step,
         verdict::{Change, Finding, Scene},
     },
 };
@@ -24,9 +24,9 @@ impl Observer {
             ..
         } = self;
         let exchanges = tracker.under_way().map(|mut exchange| {
-            if exchange.at == At::Waits && !sees_pickup {
+            if exchange.step == Step::Waiting && !sees_pickup {
                 // Who takes requests up is not known: nobody is said to wait for that.
-                exchange.at = At::Handled;
+                exchange.step = Step::Handling;
             }
             exchange
         });

@@ -177,11 +177,7 @@ impl From<&TcpInfo> for TcpState {
             busy: Duration::from_micros(info.busy_time),
             rwnd_limited: Duration::from_micros(info.rwnd_limited),
             sndbuf_limited: Duration::from_micros(info.sndbuf_limited),
-            notsent: info.notsent_bytes,
-            unacked: info.unacked,
-            snd_wnd: info.snd_wnd,
             total_retrans: info.total_retrans,
-            rtt: Duration::from_micros(info.rtt.into()),
         }
     }
 }

@@ -184,7 +184,7 @@ fn a_connection_is_found_by_its_ends_and_cookie_whatever_its_family() {
         let mut ask = |ends: &Tuple, cookie| diag.tcp_info(ends, cookie).expect("an answer");
         let state = ask(&ends, cookie);
         let state = state.unwrap_or_else(|| panic!("{listen_at} {connect_to}"));
-        assert!(state.snd_wnd > 0 && state.rtt > Duration::ZERO, "{state:?}");
+        assert_eq!(state.total_retrans, 0);
         // A socket of the same ends, but not the same; the client's; no such ends.
         assert_eq!(ask(&ends, cookie + 1), None);
         assert_eq!(ask(&ends, cookie ^ 1 << 33), None);
@@ -222,7 +222,6 @@ fn a_connection_says_who_holds_it_up() {
     let begun = ask();
     thread::sleep(Duration::from_millis(50));
     let later = ask();
-    assert!(later.notsent > 0, "{later:?}");
     let held = later.rwnd_limited - begun.rwnd_limited;
     assert!(held >= Duration::from_millis(40), "{begun:?} {later:?}");
     assert_eq!(later.busy - begun.busy, held);

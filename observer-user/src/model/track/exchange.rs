@@ -10,7 +10,7 @@ use observer_common::{
     flow::is_after,
 };
 
-use super::{At, UnderWay, assembly::Assembly, phases::Stamps};
+use super::{UnderWay, assembly::Assembly, phases::Stamps};
 use crate::model::{
     classify::Endpoint,
     fact::{Asked, ExchangeId, Fact, Outcome},
@@ -192,16 +192,16 @@ impl Exchange {
     pub(super) fn under_way(&self) -> Option<UnderWay> {
         let asked = *self.asked().filter(|_| self.is_in_flight())?;
         let stamps = &self.stamps;
-        let (at, since_ns) = match (stamps.answered, stamps.picked) {
-            (Some(answered), _) => (At::Sent, answered),
-            (None, Some(picked)) => (At::Handled, picked.max(stamps.received)),
-            (None, None) => (At::Waits, stamps.head),
+        let since_ns = match (stamps.answered, stamps.picked) {
+            (Some(answered), _) => answered,
+            (None, Some(picked)) => picked.max(stamps.received),
+            (None, None) => stamps.head,
         };
         let pid = (self.pid != 0).then_some(self.pid);
         Some(UnderWay {
             asked,
             pid,
-            at,
+            step: self.step(),
             since_ns,
         })
     }

@@ -73,21 +73,10 @@ pub struct UnderWay {
     pub asked: Asked,
     /// The process that took it up, if that is known.
     pub pid: Option<u32>,
-    /// How far it is.
-    pub at: At,
+    /// Where it is.
+    pub step: Step,
     /// Since when, `CLOCK_MONOTONIC` nanoseconds.
     pub since_ns: u64,
-}
-
-/// How far an exchange in flight is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum At {
-    /// No process has taken it up.
-    Waits,
-    /// The server works on it.
-    Handled,
-    /// Its answer has begun.
-    Sent,
 }
 
 impl Live {

@@ -20,7 +20,7 @@ use crate::model::{
     processes::{PROCESSES, Process, Serves},
     queues::Queues,
     tftp,
-    track::{At, UnderWay},
+    track::{Step, UnderWay},
 };
 
 /// Shorter seconds are not looked at.
@@ -215,16 +215,18 @@ impl Gather {
         let Some(surface) = second.surface(port, endpoint) else {
             return;
         };
-        match exchange.at {
-            At::Waits => {
+        match exchange.step {
+            Step::Waiting => {
                 surface.waits.add(age_ns);
                 surface.waiting += usize::from(seconds(age_ns) >= thresholds.wait_seconds);
             }
-            At::Handled => {
+            Step::Handling => {
                 surface.handled.add(age_ns);
                 surface.handled_long += usize::from(seconds(age_ns) >= thresholds.handle_seconds);
             }
-            At::Sent => surface.sent += 1,
+            Step::Transferring => surface.sent += 1,
+            // Of its client.
+            Step::Arriving | Step::Draining | Step::Streaming => {}
         }
     }
 

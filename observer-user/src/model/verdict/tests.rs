@@ -19,7 +19,7 @@ use crate::model::{
     queues::Queues,
     sockets::{Listener, Sample, UdpSocket},
     tftp::Operation,
-    track::{At, UnderWay},
+    track::{Step, UnderWay},
 };
 
 const SECOND: u64 = 1_000_000_000;
@@ -99,11 +99,11 @@ impl World {
     }
 
     /// So many exchanges of a path, for so many seconds by the next look.
-    fn exchanges(&mut self, count: usize, path: &str, pid: Option<u32>, at: At, age: u64) {
+    fn exchanges(&mut self, count: usize, path: &str, pid: Option<u32>, step: Step, age: u64) {
         let exchange = UnderWay {
             asked: asked(path),
             pid,
-            at,
+            step,
             since_ns: self.now_ns + SECOND - age * SECOND,
         };
         self.exchanges.extend(vec![exchange; count]);
@@ -152,7 +152,7 @@ impl World {
     /// So many answers of a path, each sent at this rate, wait for this.
     fn sending(&mut self, count: u32, path: &str, limiter: Limiter, rate: u64) {
         let asked = asked(path);
-        self.exchanges(count as usize, path, None, At::Sent, 1);
+        self.exchanges(count as usize, path, None, Step::Transferring, 1);
         for _ in 0..count {
             let limited = Limited::of(limiter, SECOND);
             let id = ExchangeId { cookie: 1, turn: 1 };
@@ -235,7 +235,7 @@ fn nothing_starves_where_nothing_happens_or_all_goes_well() {
     assert_eq!(world.last(10), nothing());
     world.listener(0, 511, 0);
     world.process(PID, "nginx", 'S');
-    world.exchanges(50, SCRIPT, Some(PID), At::Handled, 0);
+    world.exchanges(50, SCRIPT, Some(PID), Step::Handling, 0);
     // Fast clients whose windows close all the time, as firmware's do.
     world.sending(50, IMAGE, Limiter::ClientWindow, 20_000_000);
     for _ in 0..10 {
@@ -251,8 +251,8 @@ fn nothing_starves_where_nothing_happens_or_all_goes_well() {
 fn others_wait_while_each_worker_has_one() {
     let mut world = World::new();
     world.process(PID, "python3", 'S');
-    world.exchanges(1, IMAGE, Some(PID), At::Handled, 2);
-    world.exchanges(50, SCRIPT, None, At::Waits, 5);
+    world.exchanges(1, IMAGE, Some(PID), Step::Handling, 2);
+    world.exchanges(50, SCRIPT, None, Step::Waiting, 5);
     assert_eq!(world.last(3), nothing());
     assert_eq!(world.last(3), ["workers_busy"]);
     let says = world.says();
@@ -274,8 +274,8 @@ fn others_wait_while_each_worker_has_one() {
 fn a_server_with_many_exchanges_a_process_has_no_workers() {
     let mut world = World::new();
     world.process(PID, "nginx", 'S');
-    world.exchanges(4, IMAGE, Some(PID), At::Sent, 2);
-    world.exchanges(50, SCRIPT, None, At::Waits, 5);
+    world.exchanges(4, IMAGE, Some(PID), Step::Transferring, 2);
+    world.exchanges(50, SCRIPT, None, Step::Waiting, 5);
     world.listener(50, 511, 0);
     assert_eq!(world.last(6), ["accept_queue"]);
     assert!(
@@ -286,14 +286,22 @@ fn a_server_with_many_exchanges_a_process_has_no_workers() {
 }
 
 #[test]
+fn who_dribbles_his_request_waits_for_nobody_but_himself() {
+    let mut world = World::new();
+    world.listener(1, 511, 0);
+    world.exchanges(20, SCRIPT, None, Step::Arriving, 5);
+    assert_eq!(world.last(8), nothing());
+}
+
+#[test]
 fn one_that_had_two_a_moment_ago_is_no_worker() {
     let mut world = World::new();
     world.process(PID, "nginx", 'S');
     world.listener(50, 511, 0);
     for second in 0..10 {
         world.exchanges.clear();
-        world.exchanges(1 + second % 2, IMAGE, Some(PID), At::Handled, 0);
-        world.exchanges(50, SCRIPT, None, At::Waits, 5);
+        world.exchanges(1 + second % 2, IMAGE, Some(PID), Step::Handling, 0);
+        world.exchanges(50, SCRIPT, None, Step::Waiting, 5);
         assert!(!world.pass().contains(&"workers_busy"), "{second}");
     }
 }
@@ -307,8 +315,8 @@ fn processes_say_what_they_do() {
     ] {
         let mut world = World::new();
         world.process(PID, "nginx", state);
-        world.exchanges(1, IMAGE, Some(PID), At::Handled, 2);
-        world.exchanges(50, SCRIPT, None, At::Waits, 5);
+        world.exchanges(1, IMAGE, Some(PID), Step::Handling, 2);
+        world.exchanges(50, SCRIPT, None, Step::Waiting, 5);
         world.listener(50, 10, 30);
         assert_eq!(world.last(8), [cause], "{state}");
     }
@@ -321,7 +329,7 @@ fn a_stopped_server_that_took_nothing_up_is_known_by_its_socket() {
     world
         .owners
         .insert(Serves::Tcp(PORT), BTreeSet::from([PID]));
-    world.exchanges(9, SCRIPT, None, At::Waits, 5);
+    world.exchanges(9, SCRIPT, None, Step::Waiting, 5);
     assert_eq!(world.last(6), ["server_stopped"]);
     let expected = "nginx at port 80 is stopped, by a signal or a debugger: 9 requests wait";
     assert!(world.says().starts_with(expected), "{}", world.says());
@@ -380,7 +388,7 @@ fn a_handler_is_slow_if_several_wait_for_it() {
         let mut said = Vec::new();
         for _ in 0..6 {
             world.exchanges.clear();
-            world.exchanges(count, SCRIPT, Some(PID), At::Handled, age);
+            world.exchanges(count, SCRIPT, Some(PID), Step::Handling, age);
             said = world.pass();
         }
         assert_eq!(said, expected, "{count} for {age} s");
@@ -508,8 +516,8 @@ fn tftp_blocks_get_lost_unless_their_clients_are_gone() {
 }
 
 fn exchange() -> impl Strategy<Value = UnderWay> {
-    let at = prop::sample::select(vec![At::Waits, At::Handled, At::Sent]);
-    (0..4_u16, 0..4_u32, at, 0..200 * SECOND).prop_map(|(port, pid, at, since_ns)| UnderWay {
+    let step = prop::sample::select(vec![Step::Waiting, Step::Handling, Step::Transferring]);
+    (0..4_u16, 0..4_u32, step, 0..200 * SECOND).prop_map(|(port, pid, step, since_ns)| UnderWay {
         asked: Asked {
             tuple: Tuple {
                 server_port: port,
@@ -518,7 +526,7 @@ fn exchange() -> impl Strategy<Value = UnderWay> {
             ..asked(SCRIPT)
         },
         pid: (pid != 0).then_some(pid),
-        at,
+        step,
         since_ns,
     })
 }

@@ -31,7 +31,7 @@ impl Exchange {
         })
     }
 
-    fn step(&self) -> Step {
+    pub(in crate::model::track) fn step(&self) -> Step {
         match self.state {
             State::Streaming => Step::Streaming,
             State::Draining { .. } => Step::Draining,

@@ -5,7 +5,10 @@ mod network;
 mod tftp;
 mod words;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{
     Finding, Thresholds,
@@ -42,6 +45,17 @@ impl Context<'_> {
         self.names
             .get(endpoint.index())
             .map_or("other", AsRef::as_ref)
+    }
+
+    /// How many these are, if they are known and all held by a signal or a debugger.
+    fn stopped(&self, pids: &BTreeSet<u32>) -> Option<usize> {
+        let latest = self.window.latest()?;
+        let known: Vec<_> = pids
+            .iter()
+            .filter_map(|pid| latest.processes.get(pid))
+            .collect();
+        let are_stopped = known.iter().all(|process| process.threads.are_stopped());
+        (are_stopped && !known.is_empty()).then_some(known.len())
     }
 
     /// "nginx (3 processes)", as far as they are known.

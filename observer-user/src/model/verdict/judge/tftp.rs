@@ -60,23 +60,14 @@ fn down(latest: &Second) -> Option<Finding> {
 
 fn stopped(context: &Context<'_>, latest: &Second) -> Option<Finding> {
     let pids = context.pids.of_tftp();
-    let known: Vec<_> = pids
-        .iter()
-        .filter_map(|pid| latest.processes.get(pid))
-        .collect();
-    if known.is_empty() || !known.iter().all(|process| process.threads.are_stopped()) {
-        return None;
-    }
+    let stopped = context.stopped(pids)?;
     let waiting: usize = latest.files.values().map(|files| files.waits.count()).sum();
     let says = format!(
         "{}, which serves TFTP, is stopped, by a signal or a debugger: {} unanswered",
         context.server(pids.iter().copied()),
         many(waiting, "request"),
     );
-    let evidence = vec![
-        ("processes", number(known.len())),
-        ("waiting", number(waiting)),
-    ];
+    let evidence = vec![("processes", number(stopped)), ("waiting", number(waiting))];
     Some(finding(
         Cause::ServerStopped,
         waits_most(context),

@@ -21,15 +21,8 @@ impl Port<'_> {
     }
 
     pub(super) fn server_stopped(&self) -> Option<Finding> {
-        let latest = self.context.window.latest()?;
         let pids = self.context.pids.of(self.name);
-        let known: Vec<_> = pids
-            .iter()
-            .filter_map(|pid| latest.processes.get(pid))
-            .collect();
-        if known.is_empty() || !known.iter().all(|process| process.threads.are_stopped()) {
-            return None;
-        }
+        let stopped = self.context.stopped(&pids)?;
         let waiting = self.waiting();
         let longest = self
             .surfaces
@@ -45,7 +38,7 @@ impl Port<'_> {
             time(longest),
         );
         let evidence = vec![
-            ("processes", number(known.len())),
+            ("processes", number(stopped)),
             ("waiting", number(waiting)),
             ("longest_wait_seconds", seconds(longest)),
         ];
