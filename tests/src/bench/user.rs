@@ -8,7 +8,14 @@ use std::{
 use anyhow::{Context as _, Result};
 use observer_user::{
     metrics::{Metrics, Tally},
-    model::{classify::Classifier, event::Event, journal::Journal, totals::Totals, track::Tracker},
+    model::{
+        classify::Classifier,
+        event::Event,
+        journal::Journal,
+        totals::Totals,
+        track::Tracker,
+        verdict::{Thresholds, Verdict},
+    },
 };
 use programs::traffic;
 
@@ -27,7 +34,7 @@ pub fn run(rounds: usize) -> Result<Report> {
     let mut decode = Figure::new("an event, decoded", "ns");
     let mut track = Figure::new("an event, tracked and classified", "ns");
     let mut record = Figure::new("an event, recorded", "ns");
-    let mut keep = Figure::new("an event, kept for viewers", "ns");
+    let mut keep = Figure::new("an event, kept for viewers and the verdict", "ns");
     let all = Figure::new("a request, from its events to its metrics", "ns");
     let mut all = all.reach(Reach::AtMost(1_000.0));
     let rate = Figure::new("events", "1/s");
@@ -67,6 +74,7 @@ struct Consumer {
     tally: Tally,
     journal: Journal,
     totals: Totals,
+    verdict: Verdict,
     tracking: Duration,
     keeping: Duration,
     recording: Duration,
@@ -79,6 +87,7 @@ impl Consumer {
             metrics: Metrics::new(classifier.endpoints()),
             journal: Journal::new(classifier.other()),
             totals: Totals::default(),
+            verdict: Verdict::new(classifier.endpoints(), Thresholds::default()),
             tracker: Tracker::new(classifier),
             tally: Tally::default(),
             tracking: Duration::ZERO,
@@ -100,6 +109,7 @@ impl Consumer {
             for fact in &self.tally.facts {
                 self.totals.on_fact(fact);
                 self.journal.on_fact(fact);
+                self.verdict.on_fact(fact);
             }
             let kept = begun.elapsed();
             self.metrics.record(&mut self.tally);
