@@ -50,7 +50,7 @@ fn main() -> Result<()> {
     let mut reports: Vec<Report> = Vec::new();
     for scenario in scenarios.repeat(args.repeat) {
         let report = starve::play(scenario, args.clients.into(), &stop)?;
-        println!("{report}\n{}", report.latencies());
+        println!("{report}\n{}{}", report.latencies(), report.waits());
         if args.explain_injection {
             println!("{}", report.injection());
         }

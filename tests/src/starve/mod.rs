@@ -17,6 +17,7 @@ mod play;
 mod report;
 mod sample;
 mod scenario;
+mod waits;
 mod web;
 mod world;
 

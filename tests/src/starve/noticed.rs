@@ -8,7 +8,7 @@ use std::{
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::{boot::Step, clients::Record, phase::Phase, play::Seen};
+use super::{boot::Step, phase::Phase, play::Seen};
 use crate::latency::Latencies;
 
 /// Of all steps of all boots.
@@ -28,7 +28,7 @@ impl Noticed {
     pub(super) fn of(seen: &Seen) -> Result<Self> {
         let mut rows: BTreeMap<(Step, Phase), Row> = BTreeMap::new();
         for record in &seen.records.steps {
-            let row = match rows.entry((record.step, phase_of(record, seen))) {
+            let row = match rows.entry((record.step, seen.phase_of(record))) {
                 Entry::Occupied(row) => row.into_mut(),
                 Entry::Vacant(place) => place.insert(Row::new()?),
             };
@@ -90,16 +90,6 @@ impl Row {
             whole: Latencies::new()?,
             tries: 0,
         })
-    }
-}
-
-fn phase_of(record: &Record, seen: &Seen) -> Phase {
-    if record.begun < seen.onset {
-        Phase::Before
-    } else if record.begun < seen.end {
-        Phase::During
-    } else {
-        Phase::After
     }
 }
 

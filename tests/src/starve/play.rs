@@ -14,10 +14,11 @@ use tokio::sync::watch;
 
 use super::{
     Report, Scenario,
-    clients::{Crowd, Records, Weather},
+    clients::{Crowd, Record, Records, Weather},
     inject::{inject, remove},
     phase::Phase,
     sample::Sample,
+    waits::{Ear, Heard},
     world::World,
 };
 use crate::netns::Netns;
@@ -50,8 +51,22 @@ pub(super) struct Seen {
     pub(super) onset: Instant,
     pub(super) end: Instant,
     pub(super) records: Records,
+    pub(super) heard: Heard,
     /// Once nobody boots any more.
     pub(super) last: Sample,
+}
+
+impl Seen {
+    /// In which a machine's step was begun.
+    pub(super) fn phase_of(&self, record: &Record) -> Phase {
+        if record.begun < self.onset {
+            Phase::Before
+        } else if record.begun < self.end {
+            Phase::During
+        } else {
+            Phase::After
+        }
+    }
 }
 
 /// Has so many machines boot, with a cause for some time; tells what was said and seen. Once it is
@@ -61,6 +76,7 @@ pub fn play(scenario: Scenario, machines: usize, stop: &AtomicBool) -> Result<Re
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let afar = Netns::new("machines")?;
     let mut world = World::new(scenario, &afar, machines)?;
+    let ear = Ear::new(world.observer.live_socket()?)?;
     let (weather, receiver) = watch::channel(Weather::default());
     let crowd = Crowd {
         machines,
@@ -93,6 +109,7 @@ pub fn play(scenario: Scenario, machines: usize, stop: &AtomicBool) -> Result<Re
         end,
         records: records??,
         last: settle(&world)?,
+        heard: ear.close()?,
     };
     world.observer.stop()?;
     Report::of(&seen)

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::{
     books::Books, facts::Facts, noticed::Noticed, phase::Phase, play::Seen, sample::Sample,
+    waits::Waits,
 };
 
 /// Of one scenario, played once.
@@ -28,6 +29,7 @@ pub struct Report {
     noticed: Noticed,
     facts: Facts,
     books: Books,
+    waits: Waits,
     seconds: Vec<Value>,
 }
 
@@ -51,6 +53,7 @@ impl Report {
             unfinished: seen.records.unfinished,
             facts: Facts::of(&seen.samples),
             books: Books::of(seen, &noticed),
+            waits: Waits::of(seen),
             noticed,
             seconds: samples.map(|one| one.json(seen.onset)).collect(),
         })
@@ -65,7 +68,9 @@ impl Report {
 
     /// What is not as it ought to be, once nobody boots any more.
     pub fn leaves(&self) -> Vec<String> {
-        self.books.leaves()
+        let mut leaves = self.books.leaves();
+        leaves.extend(self.waits.wrong());
+        leaves
     }
 
     /// All of it.
@@ -80,6 +85,7 @@ impl Report {
             "machines": self.machines,
             "unfinished": self.unfinished,
             "latencies": self.noticed.json(),
+            "waits": self.waits.json(),
             "facts": self.facts.json(),
             "leaves": self.leaves(),
             "in_flight_seconds": self.books.in_flight,
@@ -91,6 +97,11 @@ impl Report {
     /// What machines noticed, step by step.
     pub fn latencies(&self) -> String {
         self.noticed.table()
+    }
+
+    /// The observer's waits beside the machines' own.
+    pub fn waits(&self) -> String {
+        self.waits.table()
     }
 
     /// By what the cause shows: what changed with it.
@@ -171,6 +182,7 @@ mod tests {
             noticed: Noticed::default(),
             facts: Facts::default(),
             books: Books::default(),
+            waits: Waits::default(),
             seconds: Vec::new(),
         }
     }

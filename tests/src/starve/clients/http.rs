@@ -12,7 +12,7 @@ use tokio::{
     time::sleep,
 };
 
-use super::{Crowd, Step};
+use super::{Answered, Crowd, Step};
 
 /// The kernel makes of it the least that it allows.
 const SMALL_WINDOW: u32 = 4_096;
@@ -22,14 +22,16 @@ const GULP: usize = 1 << 16;
 const LONGEST_HEAD: usize = 8_192;
 const BODY: &str = "{\"ok\":true}";
 
-/// Asks, and reads the whole answer; returns when its first byte came.
-pub(super) async fn fetch(crowd: &Crowd, step: Step) -> io::Result<Instant> {
+/// Asks, and reads the whole answer.
+pub(super) async fn fetch(crowd: &Crowd, step: Step) -> io::Result<Answered> {
     let mut answer = Answer {
         stream: connect(crowd.http, speed(crowd, step).is_some()).await?,
         buffer: vec![0; GULP],
         read: 0,
     };
+    let port = answer.stream.local_addr()?.port();
     let request = request(step);
+    let asked = Instant::now();
     answer.stream.write_all(request.as_bytes()).await?;
     let (first, mut left) = answer.head().await?;
     while left > 0 {
@@ -43,7 +45,7 @@ pub(super) async fn fetch(crowd: &Crowd, step: Step) -> io::Result<Instant> {
             sleep(Duration::from_secs_f64(len as f64 / speed as f64)).await;
         }
     }
-    Ok(first)
+    Ok(Answered { port, asked, first })
 }
 
 /// Bytes a second, where the machine reads slowly.

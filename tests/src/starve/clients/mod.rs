@@ -44,6 +44,17 @@ pub(super) struct Record {
     /// With all tries.
     pub(super) whole: Duration,
     pub(super) tries: u32,
+    /// From where it was asked for in the end.
+    pub(super) port: u16,
+    /// From asking, with the connection there, to the first byte.
+    pub(super) wait: Duration,
+}
+
+/// One answer that was whole.
+struct Answered {
+    port: u16,
+    asked: Instant,
+    first: Instant,
 }
 
 /// What is known of a crowd in the end.
@@ -151,8 +162,8 @@ impl Machine {
     }
 }
 
-/// Tries until it succeeds, as firmware does. An attempt returns when its first byte came.
-async fn until_done<T: Future<Output = io::Result<Instant>>>(
+/// Tries until it succeeds, as firmware does.
+async fn until_done<T: Future<Output = io::Result<Answered>>>(
     step: Step,
     attempt: impl Fn() -> T,
 ) -> Record {
@@ -160,13 +171,15 @@ async fn until_done<T: Future<Output = io::Result<Instant>>>(
     let mut tries = 0;
     loop {
         tries += 1;
-        if let Ok(first) = attempt().await {
+        if let Ok(answered) = attempt().await {
             return Record {
                 step,
                 begun,
-                first: first - begun,
+                first: answered.first - begun,
                 whole: begun.elapsed(),
                 tries,
+                port: answered.port,
+                wait: answered.first - answered.asked,
             };
         }
         sleep(RETRY).await;

@@ -12,7 +12,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{Crowd, Step};
+use super::{Answered, Crowd, Step};
 use crate::tftp::scripted::{ack, error, rrq};
 
 const BLOCK: usize = 1_400;
@@ -28,13 +28,15 @@ const UNKNOWN_TRANSFER: u16 = 5;
 /// RFC 2347.
 const REFUSED: u16 = 8;
 
-/// Fetches the boot loader; returns when the server's first packet came.
-pub(super) async fn fetch(crowd: &Crowd) -> io::Result<Instant> {
+/// Fetches the boot loader.
+pub(super) async fn fetch(crowd: &Crowd) -> io::Result<Answered> {
     let name = Step::Nbp.path().trim_start_matches('/').as_bytes();
     let size = BLOCK.to_string();
     let request = rrq(name, "octet", &[("tsize", "0"), ("blksize", &size)]);
+    let asked = Instant::now();
     let (mut transfer, mut packet) = Transfer::begin(crowd.tftp, &request).await?;
     let first = Instant::now();
+    let port = transfer.socket.local_addr()?.port();
     loop {
         let (answer, is_last) = reply(&packet)?;
         let pause = crowd.weather.borrow().tftp_pause;
@@ -43,7 +45,7 @@ pub(super) async fn fetch(crowd: &Crowd) -> io::Result<Instant> {
         }
         transfer.send(&answer).await?;
         if is_last {
-            return Ok(first);
+            return Ok(Answered { port, asked, first });
         }
         packet = transfer.next(&answer).await?;
     }
