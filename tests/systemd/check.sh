@@ -30,8 +30,14 @@ pid=$(of $unit MainPID)
 grep -E '^(Uid|CapEff|CapPrm|NoNewPrivs|Seccomp):' "/proc/$pid/status"
 [ "$(left)" -ge 2 ] || fail "programs are not found"
 
+# The signal is sent when this returns, and the daemon says itself when it is done: the unit may be
+# active still, and again.
 systemctl reload $unit || fail "reload"
-is $unit ActiveState active
+for _ in $(busybox seq 1 10); do
+    curl -sf 'http://127.0.0.1:10069/healthz?verbose' | grep -q 'configuration reloaded' && break
+    sleep 1
+done
+until_is $unit ActiveState active 10
 curl -sf 'http://127.0.0.1:10069/healthz?verbose' | grep 'configuration reloaded' || fail "reloaded"
 
 mkdir -p /etc/pxe-observer
