@@ -49,14 +49,23 @@ fn main() -> Result<()> {
     let scenarios = args.scenario.as_ref().map_or(all, std::slice::from_ref);
     let mut reports: Vec<Report> = Vec::new();
     for scenario in scenarios.repeat(args.repeat) {
-        let report = starve::play(scenario, args.clients.into(), &stop)?;
-        println!("{report}\n{}{}", report.latencies(), report.waits());
+        let machines = args.clients;
+        println!(
+            "{machines} machines boot, half a minute or more: {}",
+            scenario.says()
+        );
+        let report = starve::play(scenario, machines.into(), &stop)?;
+        println!("{}{}", report.latencies(), report.waits());
         if args.explain_injection {
             println!("{}", report.injection());
         }
+        // Last, where it is read.
+        println!("{report}\n");
         reports.push(report);
     }
-    println!("{}", starve::matrix(&reports));
+    if reports.len() > 1 {
+        println!("{}", starve::matrix(&reports));
+    }
     if let Some(path) = args.json {
         let all: Vec<Value> = reports.iter().map(Report::json).collect();
         fs::write(&path, Value::from(all).to_string())

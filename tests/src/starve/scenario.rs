@@ -43,6 +43,13 @@ impl Scenario {
         value.map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
+    /// What is wrong in it, in words.
+    pub fn says(self) -> String {
+        let value = self.to_possible_value();
+        let help = value.as_ref().and_then(|value| value.get_help());
+        help.map_or_else(String::new, ToString::to_string)
+    }
+
     /// The label of the cause that is to be said.
     pub fn cause(self) -> Option<&'static str> {
         Some(match self {
@@ -68,8 +75,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_has_a_name_and_all_but_one_a_cause() {
-        let named = |scenario: &&Scenario| !scenario.name().is_empty();
+    fn each_has_a_name_and_words_and_all_but_one_a_cause() {
+        let named = |one: &&Scenario| !one.name().is_empty() && !one.says().is_empty();
         let all = Scenario::value_variants();
         assert_eq!(all.iter().filter(named).count(), all.len());
         let calm: Vec<_> = all.iter().filter(|one| one.cause().is_none()).collect();
