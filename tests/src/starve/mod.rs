@@ -9,6 +9,7 @@ mod cgroup;
 mod clients;
 mod compare;
 mod facts;
+mod heard;
 mod inject;
 mod matrix;
 mod noticed;

@@ -15,10 +15,10 @@ use tokio::sync::watch;
 use super::{
     Report, Scenario,
     clients::{Crowd, Record, Records, Weather},
+    heard::{Ear, Heard},
     inject::{inject, remove},
     phase::Phase,
     sample::Sample,
-    waits::{Ear, Heard},
     world::World,
 };
 use crate::netns::Netns;

@@ -53,7 +53,7 @@ impl Report {
             unfinished: seen.records.unfinished,
             facts: Facts::of(&seen.samples),
             books: Books::of(seen, &noticed),
-            waits: Waits::of(seen),
+            waits: Waits::of(seen)?,
             noticed,
             seconds: samples.map(|one| one.json(seen.onset)).collect(),
         })

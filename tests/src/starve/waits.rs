@@ -1,105 +1,34 @@
 //! The observer's waits beside the machines' own, request by request.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque, btree_map::Entry},
     fmt::Write as _,
-    net::Shutdown,
-    os::unix::net::UnixStream,
-    path::PathBuf,
-    thread::{self, JoinHandle},
     time::Duration,
 };
 
-use anyhow::{Result, anyhow, bail};
-use observer_user::live::{
-    client::Client,
-    message::{self, Ended, Filter, Message},
-};
+use anyhow::Result;
+use observer_user::live::message::Ended;
 use serde_json::{Value, json};
 
 use super::{boot::Step, phase::Phase, play::Seen};
-
-/// Who hears of each request that ended.
-pub(super) struct Ear {
-    live_socket: PathBuf,
-    listening: JoinHandle<Result<Vec<Ended>>>,
-    end: UnixStream,
-}
-
-/// What ended, as the observer told it.
-#[derive(Debug, Default)]
-pub(super) struct Heard {
-    ended: Vec<Ended>,
-    missed: u64,
-}
-
-impl Ear {
-    /// At the live socket of an observer that has seen nothing yet.
-    pub(super) fn new(live_socket: PathBuf) -> Result<Self> {
-        let client = Client::ask(&live_socket, &recent(0, true))?;
-        client.patience(None)?;
-        Ok(Self {
-            live_socket,
-            end: client.handle()?,
-            listening: thread::spawn(|| hear(client)),
-        })
-    }
-
-    /// Hears no more; what was not told yet is asked for.
-    pub(super) fn close(self) -> Result<Heard> {
-        self.end.shutdown(Shutdown::Both)?;
-        let heard = self.listening.join();
-        let mut ended = heard.map_err(|_| anyhow!("hearing of requests panicked"))??;
-        let Message::Recent(last) = Client::once(&self.live_socket, &recent(KEPT, false))? else {
-            bail!("the observer does not tell what ended last");
-        };
-        let heard = ended.last().map(|one| one.number);
-        let is_new = |one: &Ended| heard.is_none_or(|heard| one.number > heard);
-        ended.extend(last.ended.into_iter().filter(is_new));
-        let missed = last.count.saturating_sub(ended.len() as u64);
-        Ok(Heard { ended, missed })
-    }
-}
-
-/// More than an observer keeps.
-const KEPT: usize = 1 << 16;
-
-fn recent(last: usize, follow: bool) -> message::Request {
-    let filter = Filter::default();
-    message::Request::Recent {
-        filter,
-        last,
-        follow,
-    }
-}
-
-fn hear(mut client: Client) -> Result<Vec<Ended>> {
-    let mut ended = Vec::new();
-    while let Some(message) = client.hear()? {
-        if let Message::Recent(recent) = message {
-            ended.extend(recent.ended);
-        }
-    }
-    Ok(ended)
-}
-
-/// One wait, by both.
-#[derive(Clone, Copy, Debug)]
-struct Pair {
-    ours: Duration,
-    theirs: Duration,
-}
+use crate::latency::Latencies;
 
 /// All waits, by step and by when they began.
 #[derive(Default)]
 pub(super) struct Waits {
-    pairs: BTreeMap<(Step, Phase), Vec<Pair>>,
+    both: BTreeMap<(Step, Phase), Both>,
     /// Answers to machines that the observer did not tell of.
     untold: usize,
     /// What it has told while nobody was there to hear.
     missed: u64,
     /// Waits that were longer by the observer than by the machine.
     longer: usize,
+}
+
+/// The same waits, by both.
+struct Both {
+    ours: Latencies,
+    theirs: Latencies,
 }
 
 /// What a wait may be longer by the observer than by the machine, for the clock's reading takes time.
@@ -109,7 +38,7 @@ const QUANTILES: [(&str, f64); 2] = [("p50", 0.5), ("p99", 0.99)];
 const TOLERANCE: (Duration, f64) = (Duration::from_millis(5), 0.05);
 
 impl Waits {
-    pub(super) fn of(seen: &Seen) -> Self {
+    pub(super) fn of(seen: &Seen) -> Result<Self> {
         let mut told = by_request(&seen.heard.ended);
         let mut waits = Self {
             missed: seen.heard.missed,
@@ -118,19 +47,25 @@ impl Waits {
         for record in &seen.records.steps {
             let request = (record.port, record.step.path().trim_start_matches('/'));
             match told.get_mut(&request).and_then(VecDeque::pop_front) {
-                Some(ours) => waits.add((record.step, seen.phase_of(record)), ours, record.wait),
+                Some(ours) => waits.add((record.step, seen.phase_of(record)), ours, record.wait)?,
                 None => waits.untold += 1,
             }
         }
-        waits
+        Ok(waits)
     }
 
-    fn add(&mut self, row: (Step, Phase), ours: Duration, theirs: Duration) {
+    fn add(&mut self, row: (Step, Phase), ours: Duration, theirs: Duration) -> Result<()> {
+        let both = match self.both.entry(row) {
+            Entry::Occupied(both) => both.into_mut(),
+            Entry::Vacant(place) => place.insert(Both {
+                ours: Latencies::new()?,
+                theirs: Latencies::new()?,
+            }),
+        };
+        both.ours.record(ours);
+        both.theirs.record(theirs);
         self.longer += usize::from(ours > theirs + CLOCKS);
-        self.pairs
-            .entry(row)
-            .or_default()
-            .push(Pair { ours, theirs });
+        Ok(())
     }
 
     /// What cannot be, if both are right: answers that the observer did not tell of, and waits that
@@ -147,7 +82,9 @@ impl Waits {
         table.push_str("   ours: p50       p99   machine's: p50      p99 s\n");
         for row in self.rows() {
             let (step, phase) = (row.step.name(), row.phase.name());
-            let [[our_p50, p50], [our_p99, p99]] = row.quantiles.map(|both| both.map(seconds));
+            let [[our_p50, p50], [our_p99, p99]] = row
+                .quantiles
+                .map(|both| both.map(|time| time.as_secs_f64()));
             let mark = if row.is_off() { "  differ" } else { "" };
             let _ = writeln!(
                 table,
@@ -162,7 +99,8 @@ impl Waits {
         let row = |row: Row| {
             let quantiles = QUANTILES.iter().zip(row.quantiles);
             let quantiles = quantiles.map(|((name, _), [ours, theirs])| {
-                let both = json!({ "observer": seconds(ours), "machine": seconds(theirs) });
+                let both =
+                    json!({ "observer": ours.as_secs_f64(), "machine": theirs.as_secs_f64() });
                 ((*name).to_owned(), both)
             });
             json!({
@@ -182,13 +120,13 @@ impl Waits {
     }
 
     fn rows(&self) -> impl Iterator<Item = Row> {
-        self.pairs.iter().map(|((step, phase), pairs)| Row {
+        self.both.iter().map(|((step, phase), both)| Row {
             step: *step,
             phase: *phase,
-            count: pairs.len(),
+            count: both.ours.answers(),
             quantiles: QUANTILES.map(|(_, part)| {
-                let of = |wait: fn(&Pair) -> Duration| quantile(pairs.iter().map(wait), part);
-                [of(|pair| pair.ours), of(|pair| pair.theirs)]
+                [&both.ours, &both.theirs]
+                    .map(|waits| Duration::from_secs_f64(waits.quantile(part) / 1e6))
             }),
         })
     }
@@ -198,7 +136,7 @@ impl Waits {
 struct Row {
     step: Step,
     phase: Phase,
-    count: usize,
+    count: u64,
     /// Ours and theirs.
     quantiles: [[Duration; 2]; QUANTILES.len()],
 }
@@ -227,19 +165,6 @@ fn by_request(ended: &[Ended]) -> HashMap<Request<'_>, VecDeque<Duration>> {
     waits
 }
 
-/// This part of all is no longer.
-fn quantile(waits: impl Iterator<Item = Duration>, part: f64) -> Duration {
-    let mut waits: Vec<_> = waits.collect();
-    waits.sort_unstable();
-    let index = (waits.len() as f64 * part).ceil() as usize;
-    let wait = waits.get(index.saturating_sub(1));
-    wait.copied().unwrap_or_default()
-}
-
-fn seconds(time: Duration) -> f64 {
-    time.as_secs_f64()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -250,7 +175,7 @@ mod tests {
         let mut waits = Waits::default();
         for (ours, theirs) in pairs {
             let [ours, theirs] = [ours, theirs].map(|time| Duration::from_millis(*time));
-            waits.add(ROW, ours, theirs);
+            waits.add(ROW, ours, theirs).expect("histograms");
         }
         waits
     }
@@ -279,14 +204,5 @@ mod tests {
         };
         assert_eq!(untold(0).wrong(), ["2 answers not told"]);
         assert_eq!(untold(1).wrong(), [""; 0]);
-    }
-
-    #[test]
-    fn a_quantile_is_a_wait_that_was() {
-        let all = || (1..=200).map(Duration::from_millis);
-        for (part, expected) in [(0.5, 100), (0.99, 198), (1.0, 200)] {
-            assert_eq!(quantile(all(), part), Duration::from_millis(expected));
-        }
-        assert_eq!(quantile([].into_iter(), 0.5), Duration::ZERO);
     }
 }
