@@ -25,7 +25,7 @@ pub struct Cli {
 pub enum Command {
     /// Observe, and serve the metrics, until stopped.
     Run(RunArgs),
-    /// Watch a running observer.
+    /// Watch boots: those that a running observer sees, or else by itself.
     Top(top::Args),
     /// Say what starves, and how that is known, of a running observer.
     Explain(explain::Args),

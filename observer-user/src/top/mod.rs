@@ -9,6 +9,7 @@ mod input;
 mod key;
 mod list;
 mod news;
+mod observed;
 mod once;
 mod screen;
 mod source;
@@ -33,19 +34,21 @@ use anyhow::{Context as _, Result, bail};
 
 use self::{
     input::Event,
+    observed::Observed,
     source::Source,
     state::{Action, State},
     terminal::Terminal,
 };
-use crate::{commands::Streams, live::client::SocketArgs};
+use crate::{cli::WatchArgs, commands::Streams};
 
 /// Without anything new, what says how old something is gets older.
 const AGES: Duration = Duration::from_secs(1);
 
-/// Watch a running observer: what starves, each request and transfer under way, and what ended
+/// Watch what starves, each request and transfer under way, and what ended
 ///
-/// `?` shows the keys. Without a running observer there is nothing to look at: start `pxe-observer
-/// run` first.
+/// Looks at the daemon (`pxe-observer run`). Where there is none it observes by itself, from then on
+/// and for as long as it runs, which takes what the daemon takes: to be root, or its capabilities. `?`
+/// shows the keys.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     /// Print one snapshot, and exit
@@ -57,9 +60,13 @@ pub struct Args {
     /// Milliseconds between snapshots
     #[arg(long, value_name = "MS", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(250..=60_000))]
     interval: u64,
-    /// Where it runs.
+    /// The daemon's live socket: then nobody else is looked at, and it is waited for. [default:
+    /// /run/pxe-observer/live.sock]
+    #[arg(long, value_name = "PATH")]
+    live_socket: Option<PathBuf>,
+    /// What is watched where there is no daemon.
     #[command(flatten)]
-    socket: SocketArgs,
+    watch: WatchArgs,
 }
 
 impl Args {
@@ -73,27 +80,28 @@ impl Args {
 ///
 /// # Errors
 ///
-/// No observer, or nothing can be written.
+/// Nobody to look at, or nothing can be written.
 pub fn once(args: &Args, streams: &mut Streams<'_>) -> Result<ExitCode> {
-    once::run(&args.socket.live_socket, args.json, streams)
+    once::run(args, streams)
 }
 
 /// Watches until told to stop.
 ///
 /// # Errors
 ///
-/// No terminal, or it cannot be written to.
+/// No terminal, or it cannot be written to; nobody to look at.
 pub fn run(args: &Args) -> Result<ExitCode> {
     if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
         bail!("top needs a terminal: use `pxe-observer top --once` to print a snapshot");
     }
+    let observed = Observed::find(args)?;
     let (events, heard) = mpsc::channel();
     input::signals(events.clone()).context("handle signals")?;
-    let path: PathBuf = args.socket.live_socket.clone();
-    let source = Source::start(path, args.interval, events.clone());
+    let source = Source::start(observed.way.clone(), args.interval, events.clone());
     let mut terminal = Terminal::enter().context("set the terminal up")?;
     input::keys(events);
     let mut state = State::new(args.interval, has_colour());
+    state.note = observed.note;
     watch(&mut state, &mut terminal, &heard, &source)?;
     Ok(ExitCode::SUCCESS)
 }

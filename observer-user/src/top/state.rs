@@ -100,6 +100,8 @@ pub(super) struct State {
     pub(super) ended: VecDeque<Ended>,
     pub(super) trends: Trends,
     pub(super) connection: Connection,
+    /// What is to be known of who is looked at.
+    pub(super) note: Option<&'static str>,
     pub(super) filter: Filter,
     pub(super) sortings: [Sorting; View::ALL.len()],
     pub(super) paused: bool,
@@ -123,6 +125,7 @@ impl State {
             ended: VecDeque::new(),
             trends: Trends::default(),
             connection: Connection::Begun,
+            note: None,
             filter: Filter::default(),
             sortings: View::ALL.map(Sorting::of),
             paused: false,

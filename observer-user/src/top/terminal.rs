@@ -18,7 +18,7 @@ use crossterm::{
     },
 };
 use ratatui::{Frame, backend::CrosstermBackend};
-use rustix::process::{Signal, getpid, kill_process};
+use signal_hook::{consts::SIGSTOP, low_level::raise};
 
 /// It is ours now.
 static TAKEN: AtomicBool = AtomicBool::new(false);
@@ -54,7 +54,8 @@ impl Terminal {
     /// Gives it back, stops, and takes it again.
     pub(super) fn suspend(&mut self) -> io::Result<()> {
         restore();
-        kill_process(getpid(), Signal::STOP)?;
+        // Of this thread, and so of all: a confined process may send signals to itself only.
+        raise(SIGSTOP)?;
         self.resume()
     }
 
