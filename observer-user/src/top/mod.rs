@@ -11,6 +11,7 @@ mod list;
 mod news;
 mod observed;
 mod once;
+mod picture;
 mod screen;
 mod source;
 mod state;
@@ -32,6 +33,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
+pub use self::picture::Picture;
 use self::{
     input::Event,
     observed::Observed,
@@ -67,6 +69,9 @@ pub struct Args {
     /// What is watched where there is no daemon.
     #[command(flatten)]
     watch: WatchArgs,
+    /// For tests of who has the terminal then: panics after so many seconds.
+    #[arg(long, hide = true, value_name = "SECONDS")]
+    panic_after: Option<u64>,
 }
 
 impl Args {
@@ -102,7 +107,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     input::keys(events);
     let mut state = State::new(args.interval, has_colour());
     state.note = observed.note;
-    watch(&mut state, &mut terminal, &heard, &source)?;
+    let panic_after = args.panic_after.map(Duration::from_secs);
+    watch(&mut state, &mut terminal, &heard, &source, panic_after)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -116,6 +122,7 @@ fn watch(
     terminal: &mut Terminal,
     heard: &Receiver<Event>,
     source: &Source,
+    panic_after: Option<Duration>,
 ) -> Result<()> {
     let began = Instant::now();
     loop {
@@ -147,5 +154,9 @@ fn watch(
             }
         }
         state.tick(began.elapsed());
+        assert!(
+            panic_after.is_none_or(|after| began.elapsed() < after),
+            "asked to panic"
+        );
     }
 }

@@ -139,28 +139,13 @@ impl State {
         }
     }
 
+    /// There is one for each view.
     pub(super) fn sorting(&self) -> &Sorting {
-        let [overview, transfers, recent, clients, servers, probes] = &self.sortings;
-        match self.view {
-            View::Overview => overview,
-            View::Transfers => transfers,
-            View::Recent => recent,
-            View::Clients => clients,
-            View::Servers => servers,
-            View::Probes => probes,
-        }
+        &self.sortings[self.view as usize]
     }
 
     fn sorting_mut(&mut self) -> &mut Sorting {
-        let [overview, transfers, recent, clients, servers, probes] = &mut self.sortings;
-        match self.view {
-            View::Overview => overview,
-            View::Transfers => transfers,
-            View::Recent => recent,
-            View::Clients => clients,
-            View::Servers => servers,
-            View::Probes => probes,
-        }
+        &mut self.sortings[self.view as usize]
     }
 
     /// Takes a key.

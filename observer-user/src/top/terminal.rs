@@ -42,7 +42,11 @@ impl Terminal {
         Ok(terminal)
     }
 
+    /// An error once it was given back: some thread has panicked.
     pub(super) fn draw(&mut self, view: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
+        if !TAKEN.load(Ordering::SeqCst) {
+            return Err(io::Error::other("a part of it panicked"));
+        }
         self.0.draw(view).map(drop)
     }
 

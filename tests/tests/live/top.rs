@@ -160,3 +160,19 @@ fn an_observer_that_dies_and_comes_back_is_found_again() {
     is_given_back(&tmux);
     observer.stop().expect("stop");
 }
+
+#[test]
+fn a_panic_gives_the_terminal_back_and_can_be_read() {
+    require_root();
+    let folder = TempDir::new().expect("a folder");
+    let tmux = Tmux::start(100, 30).expect("tmux");
+    let line = format!(
+        "{} top --panic-after 1 --live-socket {}; echo code=$?",
+        observer::binary().display(),
+        folder.path().join("live.sock").display()
+    );
+    tmux.keys(&[&line, "Enter"]).expect("type");
+    tmux.until(|text| text.contains("asked to panic") && text.contains("\ncode=101"))
+        .expect("the message");
+    is_given_back(&tmux);
+}
