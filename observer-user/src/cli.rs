@@ -25,7 +25,7 @@ pub struct Cli {
 pub enum Command {
     /// Observe, and serve the metrics, until stopped.
     Run(RunArgs),
-    /// Watch a running observer.
+    /// Watch boots: those that a running observer sees, or else by itself.
     Top(top::Args),
     /// Say what starves, and how that is known, of a running observer.
     Explain(explain::Args),
@@ -68,17 +68,13 @@ pub enum LocalClients {
     Ignore,
 }
 
-/// `pxe-observer run`.
-#[derive(Args, Clone, Debug, Default)]
-pub struct RunArgs {
+/// What is watched, and what it is counted as.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+pub struct WatchArgs {
     /// Read this configuration first; flags win. Without it, /etc/pxe-observer/config.toml if it
     /// is there.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Address to serve /metrics on; may be given more than once. Without it, port 10069 on
-    /// every address.
-    #[arg(long = "web.listen-address", value_name = "ADDR:PORT")]
-    pub listen: Vec<SocketAddr>,
     /// TCP port to watch for HTTP; may be given more than once. Without it, every listening
     /// port that is not bound to loopback only.
     #[arg(long = "http-port", value_name = "N", value_parser = clap::value_parser!(u16).range(ranges::PORT))]
@@ -106,6 +102,21 @@ pub struct RunArgs {
     /// 2 to 50 ms apart or when it is half full, must fit. [default: 8388608]
     #[arg(long, value_name = "N", value_parser = ring_bytes)]
     pub ring_bytes: Option<u32>,
+    /// Endpoints to aggregate into.
+    #[command(flatten)]
+    pub profile: ProfileArgs,
+}
+
+/// `pxe-observer run`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct RunArgs {
+    /// What is watched.
+    #[command(flatten)]
+    pub watch: WatchArgs,
+    /// Address to serve /metrics on; may be given more than once. Without it, port 10069 on
+    /// every address.
+    #[arg(long = "web.listen-address", value_name = "ADDR:PORT")]
+    pub listen: Vec<SocketAddr>,
     /// Where `top`, `explain` and `tail` find this observer, for root and the group pxe-observer.
     /// The default one is left out where it is in use, or cannot be made. [default:
     /// /run/pxe-observer/live.sock]
@@ -114,9 +125,6 @@ pub struct RunArgs {
     /// Has no live socket: nobody can look at addresses and paths.
     #[arg(long, conflicts_with = "live_socket")]
     pub no_live_socket: bool,
-    /// Endpoints to aggregate into.
-    #[command(flatten)]
-    pub profile: ProfileArgs,
     /// How much to log, to standard error. [default: info]
     #[arg(long, value_enum)]
     pub log_level: Option<LogLevel>,

@@ -18,21 +18,15 @@ use tokio::{
 };
 
 use crate::{
-    cli::{LocalClients, RunArgs},
+    assembly::{self, Shared},
+    cli::RunArgs,
     config::Config,
     confine::confine,
-    diag,
-    errors::Errors,
-    health::{Health, Section},
     http,
     kernel::{self, Kernel, Settings},
-    live::{self, Ask, Place, Viewers},
+    live::{self, Ask, Door, Place},
     manager::Manager,
-    metrics::Metrics,
-    model::{queues::Queues, tftp::Transfers, track::Tracker, verdict::Verdict},
-    observer::{Observer, Parts, Servers, Views},
     reload::Reloader,
-    watched::{Reason, Watched},
 };
 
 /// Default port of the scrape endpoint.
@@ -57,7 +51,7 @@ pub fn prepare(config: &Config) -> Result<Prepared> {
     kernel::preflight()?;
     let listeners = http::bind(&config.listen, PORT)?;
     let addresses = addresses(&listeners)?;
-    let settings = settings(config, &addresses)?;
+    let settings = assembly::settings(config, &addresses)?;
     let viewed = place(config.live_socket.as_deref())?;
     let kernel = Kernel::attach(&settings)?;
     confine(kernel.needs_bpf());
@@ -88,21 +82,8 @@ pub async fn run(args: RunArgs, config: Config, prepared: Prepared) -> Result<()
     let ring = kernel.ring().context("watch the event ring")?;
     announce(&addresses, &settings);
     let status = status(&addresses, &kernel);
-    let (watched, named) = Watched::start();
-    let reason = if settings.learn_ports {
-        Reason::Listening
-    } else {
-        Reason::Pinned
-    };
-    watched.add(reason, settings.http_ports.iter().copied().collect());
-
-    let metrics = Metrics::new(config.classifier.endpoints());
-    let errors = Arc::new(Errors::default());
-    let health = Arc::new(Health::default());
-    health.say(
-        Section::Probes,
-        kernel.probes().iter().map(ToString::to_string),
-    );
+    let shared = Shared::default();
+    let Shared { health, errors, .. } = shared.clone();
     let manager = Arc::new(Manager::start(Arc::clone(&health)).context("start a thread")?);
     let (scrapes, asked) = mpsc::channel(http::CONNECTIONS);
     let app = http::App {
@@ -120,7 +101,7 @@ pub async fn run(args: RunArgs, config: Config, prepared: Prepared) -> Result<()
     let (reloads, reloaded) = mpsc::channel(1);
     let reloader = Reloader {
         args,
-        fixed: config.fixed,
+        fixed: config.fixed.clone(),
         classifier: Arc::clone(&config.classifier),
         reloads,
         manager: Arc::clone(&manager),
@@ -129,29 +110,8 @@ pub async fn run(args: RunArgs, config: Config, prepared: Prepared) -> Result<()
     };
     tokio::spawn(reloader.run(hangups));
 
-    let (viewers, asks) = watched_by(viewed, &errors, stop_serving.subscribe());
-    let views = Views::new(Arc::clone(&config.classifier), viewers);
-
-    let transfers =
-        Transfers::new(Arc::clone(&config.classifier)).stalled_after(config.stalled_after_ns);
-    let queues = Queues::new(&config.http_ports, &config.tftp_ports, config.tftp_pinned);
-    let sampler = diag::Sampler::start(Arc::clone(&errors)).context("start a thread")?;
-    let verdict = Verdict::new(config.classifier.endpoints(), config.thresholds);
-    let tracker = Tracker::new(config.classifier)
-        .bounded(config.max_connections)
-        .stalled_after(config.stalled_after_ns);
-    let observer = Observer::new(Parts {
-        kernel,
-        tracker,
-        transfers,
-        metrics,
-        watched,
-        servers: Servers::new(sampler, queues),
-        views,
-        verdict,
-        health,
-        errors,
-    });
+    let asks = watched_by(viewed, &shared, stop_serving.subscribe());
+    let (observer, named) = assembly::assemble(&config, &settings, kernel, &shared)?;
     let (stop_observing, stop_asked) = watch::channel(false);
     let stop_observing_at = wedged_or(said(stop_asked), wedge_after);
     let observer = tokio::spawn(observer.run(ring, asked, asks, reloaded, stop_observing_at));
@@ -232,20 +192,21 @@ fn place(path: Option<&Path>) -> Result<Option<(Place, UnixListener)>> {
 /// Serves viewers, if there is a place for them.
 fn watched_by(
     viewed: Option<UnixListener>,
-    errors: &Arc<Errors>,
+    shared: &Shared,
     stopped: watch::Receiver<bool>,
-) -> (Arc<Viewers>, mpsc::Receiver<Ask>) {
+) -> mpsc::Receiver<Ask> {
     let (asks, asked) = mpsc::channel(live::VIEWERS);
-    let viewers = Arc::new(Viewers::default());
-    if let Some(listener) = viewed {
-        let (viewers, errors) = (Arc::clone(&viewers), Arc::clone(errors));
-        tokio::spawn(async move {
-            if let Err(error) = live::serve(listener, asks, viewers, errors, stopped).await {
-                tracing::warn!("no live socket: {error}");
-            }
-        });
+    let Shared {
+        viewers, errors, ..
+    } = shared.clone();
+    match viewed.map(Door::socket) {
+        Some(Ok(door)) => drop(tokio::spawn(live::serve(
+            door, asks, viewers, errors, stopped,
+        ))),
+        Some(Err(error)) => tracing::warn!("no live socket: {error}"),
+        None => {}
     }
-    (viewers, asked)
+    asked
 }
 
 fn stop_signal() -> Result<impl Future<Output = ()>> {
@@ -290,35 +251,6 @@ fn asynchronous(listeners: Vec<TcpListener>) -> Result<Vec<tokio::net::TcpListen
         .into_iter()
         .map(|listener| convert(listener).context("serve a listener"))
         .collect()
-}
-
-/// Pinned ports and only they, or what listens now and what will. Never our own.
-fn settings(config: &Config, own: &[SocketAddr]) -> Result<Settings> {
-    let own: Vec<u16> = own.iter().map(SocketAddr::port).collect();
-    let ignored_ports = [own.as_slice(), &config.ignored_ports].concat();
-    let learn_ports = config.http_ports.is_empty();
-    if let Some(port) = config.http_ports.iter().find(|port| own.contains(port)) {
-        bail!(
-            "--http-port {port} is where pxe-observer itself serves: give --web.listen-address another port"
-        );
-    }
-    let mut http_ports = config.http_ports.clone();
-    if learn_ports {
-        http_ports = diag::listening_ports().unwrap_or_else(|error| {
-            tracing::warn!("ports are learned from their first packet only: {error:#}");
-            Vec::new()
-        });
-        http_ports.retain(|port| !ignored_ports.contains(port));
-    }
-    Ok(Settings {
-        http_ports,
-        tftp_ports: config.tftp_ports.clone(),
-        ignored_ports,
-        learn_ports,
-        ignore_local: config.local_clients == LocalClients::Ignore,
-        max_connections: config.max_connections,
-        ring_bytes: config.ring_bytes,
-    })
 }
 
 fn announce(addresses: &[SocketAddr], settings: &Settings) {

@@ -3,8 +3,9 @@
 //! Every effect has one room: only `kernel` knows aya, only `metrics` prometheus-client, only
 //! `http` the HTTP server, only `live` the live socket, only `diag` procfs and netlink, only
 //! `manager` the service manager, only `confine` seccomp, only `top` ratatui. `model` is pure.
-//! `daemon` puts them together.
+//! `assembly` puts an observer together, `daemon` and `inside` what is around it.
 
+pub mod assembly;
 pub mod cli;
 pub mod clock;
 pub mod commands;
@@ -15,6 +16,7 @@ pub mod diag;
 pub mod errors;
 pub mod health;
 pub mod http;
+pub mod inside;
 pub mod kernel;
 pub mod live;
 pub mod manager;

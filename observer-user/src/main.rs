@@ -26,7 +26,11 @@ const BAD_CONFIGURATION: u8 = 2;
 fn main() -> ExitCode {
     let ended = match Cli::parse().command {
         Command::Run(args) => run(args),
-        Command::Top(args) if args.is_once() => printing(|streams| top::once(&args, streams)),
+        Command::Top(args) if args.is_once() => {
+            log_to_stderr(LogLevel::Warn);
+            printing(|streams| top::once(&args, streams))
+        }
+        // Nothing logs: it would be written over the screen.
         Command::Top(args) => top::run(&args),
         Command::Explain(args) => printing(|streams| explain::run(&args, streams)),
         Command::Tail(args) => printing(|streams| tail::run(&args, streams)),

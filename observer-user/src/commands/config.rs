@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use super::{Ended, Streams};
 use crate::{
-    cli::RunArgs,
+    cli::{RunArgs, WatchArgs},
     config::{Config, DEFAULT_FILE, Effective},
 };
 
@@ -51,7 +51,10 @@ pub fn run(args: Args, streams: &mut Streams<'_>) -> anyhow::Result<ExitCode> {
 
 fn check(file: Option<PathBuf>) -> anyhow::Result<String> {
     let effective = Effective::read(&RunArgs {
-        config: file,
+        watch: WatchArgs {
+            config: file,
+            ..WatchArgs::default()
+        },
         ..RunArgs::default()
     })?;
     let said = effective.file().map_or_else(

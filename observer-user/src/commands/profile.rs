@@ -22,7 +22,7 @@ pub enum BuiltIn {
 }
 
 /// Selects the active rules.
-#[derive(Clone, Debug, Default, clap::Args)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
 pub struct ProfileArgs {
     /// Use a built-in profile [default: generic]
     #[arg(long, value_enum)]

@@ -48,7 +48,7 @@ pub struct Effective {
 impl Effective {
     /// Of the arguments, and of the file that they name or the default one.
     pub fn read(args: &RunArgs) -> Result<Self> {
-        let written = Written::find(args.config.as_deref())?;
+        let written = Written::find(args.watch.config.as_deref())?;
         Ok(Self::merge(Layer::of_flags(args), written))
     }
 

@@ -41,22 +41,23 @@ impl Layer {
     /// What was typed; clap has checked it.
     pub(super) fn of_flags(args: &RunArgs) -> Self {
         let given = |ports: &Vec<u16>| (!ports.is_empty()).then(|| ports.clone());
+        let watch = &args.watch;
         Self {
             web_listen_address: (!args.listen.is_empty()).then(|| args.listen.clone()),
-            http_port: given(&args.http_ports),
-            http_ignore_port: given(&args.ignored_ports),
-            local_clients: args.local_clients,
-            tftp_port: given(&args.tftp_ports),
-            stalled_after: args.stalled_after,
-            max_connections: args.max_connections,
-            ring_bytes: args.ring_bytes,
+            http_port: given(&watch.http_ports),
+            http_ignore_port: given(&watch.ignored_ports),
+            local_clients: watch.local_clients,
+            tftp_port: given(&watch.tftp_ports),
+            stalled_after: watch.stalled_after,
+            max_connections: watch.max_connections,
+            ring_bytes: watch.ring_bytes,
             live_socket: if args.no_live_socket {
                 Some(PathBuf::new())
             } else {
                 args.live_socket.clone()
             },
-            profile: args.profile.profile,
-            rules: args.profile.rules.clone(),
+            profile: watch.profile.profile,
+            rules: watch.profile.rules.clone(),
             log_level: args.log_level,
             starvation: Thresholds::default(),
         }

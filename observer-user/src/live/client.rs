@@ -1,6 +1,7 @@
 //! The side of `top`, `explain` and `tail`. It blocks.
 
 use std::{
+    fmt,
     io::{self, ErrorKind, Write as _},
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
@@ -8,6 +9,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, anyhow, bail};
+use tokio::sync::mpsc::Sender;
 
 use super::{
     DEFAULT, frame,
@@ -25,6 +27,52 @@ pub struct SocketArgs {
     pub live_socket: PathBuf,
 }
 
+/// Where an observer takes viewers.
+#[derive(Clone, Debug)]
+pub enum Way {
+    /// Its live socket.
+    Socket(PathBuf),
+    /// In this process: it gets the other end of a connection.
+    Inside(Sender<UnixStream>),
+}
+
+impl Way {
+    fn connect(&self) -> Result<UnixStream> {
+        match self {
+            Self::Socket(path) => {
+                UnixStream::connect(path).map_err(|error| unreachable(path, &error))
+            }
+            Self::Inside(streams) => {
+                let (ours, its) = UnixStream::pair()?;
+                let taken = streams.try_send(its);
+                taken.map_err(|_| anyhow!("the observer in this process has ended: start anew"))?;
+                Ok(ours)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Socket(path) => write!(f, "{}", path.display()),
+            Self::Inside(_) => f.write_str("this process"),
+        }
+    }
+}
+
+/// True unless nobody listens there; one that may not be opened is there.
+pub fn is_there(path: &Path) -> bool {
+    !UnixStream::connect(path).is_err_and(|error| is_nobody(&error))
+}
+
+fn is_nobody(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::NotFound | ErrorKind::ConnectionRefused
+    )
+}
+
 /// A connection that has asked.
 #[derive(Debug)]
 pub struct Client {
@@ -32,20 +80,24 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects and asks. An error names its fix.
+    /// Connects to a live socket and asks. An error names its fix.
     pub fn ask(path: &Path, request: &Request) -> Result<Self> {
-        let stream = UnixStream::connect(path).map_err(|error| unreachable(path, &error))?;
+        Self::by(&Way::Socket(path.to_owned()), request)
+    }
+
+    /// The same by any way.
+    pub fn by(way: &Way, request: &Request) -> Result<Self> {
+        let stream = way.connect()?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         let mut client = Self { stream };
-        match client.hear().with_context(|| silent(path))? {
+        match client.hear().with_context(|| silent(way))? {
             Some(Message::Hello(hello)) if hello.version == VERSION => {}
             Some(Message::Hello(hello)) => bail!(
-                "the observer at {} is pxe-observer {} and speaks another version: use its own program",
-                path.display(),
+                "the observer at {way} is pxe-observer {} and speaks another version: use its own program",
                 hello.build
             ),
-            _ => bail!("{} is no live socket of pxe-observer", path.display()),
+            _ => bail!("{way} is no live socket of pxe-observer"),
         }
         let request = frame::encode(request)?;
         // One that turns us away has closed already, and said why.
@@ -82,21 +134,17 @@ impl Client {
     }
 }
 
-fn silent(path: &Path) -> String {
-    format!(
-        "whoever listens at {} does not greet as pxe-observer does",
-        path.display()
-    )
+fn silent(way: &Way) -> String {
+    format!("whoever listens at {way} does not greet as pxe-observer does")
 }
 
 fn unreachable(path: &Path, error: &io::Error) -> anyhow::Error {
     let path = path.display();
-    let kind = error.kind();
-    if matches!(kind, ErrorKind::NotFound | ErrorKind::ConnectionRefused) {
+    if is_nobody(error) {
         anyhow!(
             "no observer at {path}: start `pxe-observer run`, or name its socket with --live-socket"
         )
-    } else if kind == ErrorKind::PermissionDenied {
+    } else if error.kind() == ErrorKind::PermissionDenied {
         anyhow!("{path} may not be opened: be root, or a member of the group pxe-observer")
     } else {
         anyhow!("connect to {path}: {error}")

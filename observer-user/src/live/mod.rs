@@ -12,5 +12,5 @@ mod server;
 
 pub use self::{
     place::{DEFAULT, Place},
-    server::{Answer, Ask, Question, VIEWERS, Viewers, serve},
+    server::{Answer, Ask, Door, Question, VIEWERS, Viewers, serve},
 };

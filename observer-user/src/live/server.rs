@@ -3,7 +3,7 @@
 
 use std::{
     io,
-    os::unix::net::UnixListener as StdListener,
+    os::unix::net::{UnixListener as StdListener, UnixStream as StdStream},
     sync::{
         Arc, OnceLock,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -135,27 +135,55 @@ impl Drop for Seat {
     }
 }
 
+/// Where viewers come from.
+pub enum Door {
+    /// The live socket.
+    Socket(UnixListener),
+    /// This process: their ends of connections.
+    Inside(mpsc::Receiver<StdStream>),
+}
+
+impl Door {
+    /// One that is listened on, and does not block.
+    pub fn socket(listener: StdListener) -> io::Result<Self> {
+        UnixListener::from_std(listener).map(Self::Socket)
+    }
+
+    async fn accept(&mut self) -> io::Result<UnixStream> {
+        match self {
+            Self::Socket(listener) => listener.accept().await.map(|(stream, _)| stream),
+            Self::Inside(streams) => match streams.recv().await {
+                Some(stream) => {
+                    stream.set_nonblocking(true)?;
+                    UnixStream::from_std(stream)
+                }
+                // Nobody can come any more.
+                None => std::future::pending().await,
+            },
+        }
+    }
+}
+
 /// Serves until `stop` says true or is dropped; then all viewers are let go.
 pub async fn serve(
-    listener: StdListener,
+    mut door: Door,
     asks: mpsc::Sender<Ask>,
     viewers: Arc<Viewers>,
     errors: Arc<Errors>,
     mut stop: watch::Receiver<bool>,
-) -> io::Result<()> {
-    let listener = UnixListener::from_std(listener)?;
+) {
     let mut running = JoinSet::new();
     loop {
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            _ = stop.wait_for(|stop| *stop) => return Ok(()),
+            accepted = door.accept() => accepted,
+            _ = stop.wait_for(|stop| *stop) => return,
         };
         while running.try_join_next().is_some() {}
         match (accepted, Seat::take(&viewers)) {
-            (Ok((stream, _)), Some(seat)) => {
+            (Ok(stream), Some(seat)) => {
                 running.spawn(attend(stream, asks.clone(), seat));
             }
-            (Ok((stream, _)), None) => turn_away(&stream),
+            (Ok(stream), None) => turn_away(&stream),
             (Err(_), _) => {
                 errors.count(Failure::Accept);
                 sleep(BACK_OFF).await;

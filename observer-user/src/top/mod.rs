@@ -9,7 +9,9 @@ mod input;
 mod key;
 mod list;
 mod news;
+mod observed;
 mod once;
+mod picture;
 mod screen;
 mod source;
 mod state;
@@ -31,21 +33,24 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
+pub use self::picture::Picture;
 use self::{
     input::Event,
+    observed::Observed,
     source::Source,
     state::{Action, State},
     terminal::Terminal,
 };
-use crate::{commands::Streams, live::client::SocketArgs};
+use crate::{cli::WatchArgs, commands::Streams};
 
 /// Without anything new, what says how old something is gets older.
 const AGES: Duration = Duration::from_secs(1);
 
-/// Watch a running observer: what starves, each request and transfer under way, and what ended
+/// Watch what starves, each request and transfer under way, and what ended
 ///
-/// `?` shows the keys. Without a running observer there is nothing to look at: start `pxe-observer
-/// run` first.
+/// Looks at the daemon (`pxe-observer run`). Where there is none it observes by itself, from then on
+/// and for as long as it runs, which takes what the daemon takes: to be root, or its capabilities. `?`
+/// shows the keys.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     /// Print one snapshot, and exit
@@ -57,9 +62,16 @@ pub struct Args {
     /// Milliseconds between snapshots
     #[arg(long, value_name = "MS", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(250..=60_000))]
     interval: u64,
-    /// Where it runs.
+    /// The daemon's live socket: then nobody else is looked at, and it is waited for. [default:
+    /// /run/pxe-observer/live.sock]
+    #[arg(long, value_name = "PATH")]
+    live_socket: Option<PathBuf>,
+    /// What is watched where there is no daemon.
     #[command(flatten)]
-    socket: SocketArgs,
+    watch: WatchArgs,
+    /// For tests of who has the terminal then: panics after so many seconds.
+    #[arg(long, hide = true, value_name = "SECONDS")]
+    panic_after: Option<u64>,
 }
 
 impl Args {
@@ -73,28 +85,30 @@ impl Args {
 ///
 /// # Errors
 ///
-/// No observer, or nothing can be written.
+/// Nobody to look at, or nothing can be written.
 pub fn once(args: &Args, streams: &mut Streams<'_>) -> Result<ExitCode> {
-    once::run(&args.socket.live_socket, args.json, streams)
+    once::run(args, streams)
 }
 
 /// Watches until told to stop.
 ///
 /// # Errors
 ///
-/// No terminal, or it cannot be written to.
+/// No terminal, or it cannot be written to; nobody to look at.
 pub fn run(args: &Args) -> Result<ExitCode> {
     if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
         bail!("top needs a terminal: use `pxe-observer top --once` to print a snapshot");
     }
+    let observed = Observed::find(args)?;
     let (events, heard) = mpsc::channel();
     input::signals(events.clone()).context("handle signals")?;
-    let path: PathBuf = args.socket.live_socket.clone();
-    let source = Source::start(path, args.interval, events.clone());
+    let source = Source::start(observed.way.clone(), args.interval, events.clone());
     let mut terminal = Terminal::enter().context("set the terminal up")?;
     input::keys(events);
     let mut state = State::new(args.interval, has_colour());
-    watch(&mut state, &mut terminal, &heard, &source)?;
+    state.note = observed.note;
+    let panic_after = args.panic_after.map(Duration::from_secs);
+    watch(&mut state, &mut terminal, &heard, &source, panic_after)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -108,6 +122,7 @@ fn watch(
     terminal: &mut Terminal,
     heard: &Receiver<Event>,
     source: &Source,
+    panic_after: Option<Duration>,
 ) -> Result<()> {
     let began = Instant::now();
     loop {
@@ -139,5 +154,9 @@ fn watch(
             }
         }
         state.tick(began.elapsed());
+        assert!(
+            panic_after.is_none_or(|after| began.elapsed() < after),
+            "asked to panic"
+        );
     }
 }

@@ -17,8 +17,8 @@ use super::{
 
 /// Without a word of the observer for so many intervals, and seconds, it is said.
 const SILENT_S: u64 = 3;
-/// Lines that are not the view's: on top two, one at the end.
-const AROUND: usize = 3;
+/// The last line is not the view's.
+const BELOW: usize = 1;
 
 /// Draws it.
 pub(super) fn view(state: &State, frame: &mut Frame<'_>) {
@@ -29,8 +29,10 @@ pub(super) fn view(state: &State, frame: &mut Frame<'_>) {
 
 /// All of it, line by line.
 pub(super) fn lines(state: &State, width: usize, height: usize) -> Vec<Line<'static>> {
-    let room = height.saturating_sub(AROUND);
-    let mut lines = vec![said(state, width), tabs(state, width)];
+    let mut lines = vec![said(state, width)];
+    lines.extend(state.note.map(|note| self::note(state, note, width)));
+    lines.push(tabs(state, width));
+    let room = height.saturating_sub(lines.len() + BELOW);
     let mut body = if state.help {
         views::help(width)
     } else {
@@ -63,6 +65,10 @@ impl Theme {
 
     pub(super) fn alarm(self) -> Style {
         self.coloured(Color::Red).add_modifier(Modifier::BOLD)
+    }
+
+    fn note(self) -> Style {
+        self.coloured(Color::Yellow)
     }
 
     pub(super) fn good(self) -> Style {
@@ -128,6 +134,11 @@ fn said(state: &State, width: usize) -> Line<'static> {
     );
     let style = if alarms { theme.alarm() } else { theme.title() };
     Line::from(Span::styled(text::fit(&text, width, Side::Left), style))
+}
+
+fn note(state: &State, note: &str, width: usize) -> Line<'static> {
+    let text = text::fit(note, width, Side::Left);
+    Line::from(Span::styled(text, state.theme().note()))
 }
 
 fn silence(state: &State) -> String {

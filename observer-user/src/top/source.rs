@@ -3,7 +3,6 @@
 use std::{
     net::Shutdown,
     os::unix::net::UnixStream,
-    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -17,7 +16,7 @@ use anyhow::Result;
 
 use super::{input::Event, news::News};
 use crate::live::{
-    client::Client,
+    client::{Client, Way},
     message::{Message, Request},
 };
 
@@ -28,7 +27,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 pub(super) struct Source(Arc<Shared>);
 
 struct Shared {
-    path: PathBuf,
+    way: Way,
     interval_ms: AtomicU64,
     /// The connection there is.
     stream: Mutex<Option<UnixStream>>,
@@ -36,9 +35,9 @@ struct Shared {
 }
 
 impl Source {
-    pub(super) fn start(path: PathBuf, interval_ms: u64, events: Sender<Event>) -> Self {
+    pub(super) fn start(way: Way, interval_ms: u64, events: Sender<Event>) -> Self {
         let shared = Arc::new(Shared {
-            path,
+            way,
             interval_ms: AtomicU64::new(interval_ms),
             stream: Mutex::default(),
             events,
@@ -67,7 +66,7 @@ impl Shared {
     fn ask(&self) {
         loop {
             let interval_ms = self.interval_ms.load(Ordering::Relaxed);
-            let why = match self.watch(&self.path, interval_ms) {
+            let why = match self.watch(interval_ms) {
                 Ok(()) => "the observer has ended".to_owned(),
                 Err(error) => format!("{error:#}"),
             };
@@ -82,9 +81,9 @@ impl Shared {
         }
     }
 
-    fn watch(&self, path: &Path, interval_ms: u64) -> Result<()> {
+    fn watch(&self, interval_ms: u64) -> Result<()> {
         let ended = true;
-        let mut client = Client::ask(path, &Request::Watch { interval_ms, ended })?;
+        let mut client = Client::by(&self.way, &Request::Watch { interval_ms, ended })?;
         client.patience(None)?;
         *self.stream() = Some(client.handle()?);
         let mut is_first = true;

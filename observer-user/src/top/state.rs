@@ -100,6 +100,8 @@ pub(super) struct State {
     pub(super) ended: VecDeque<Ended>,
     pub(super) trends: Trends,
     pub(super) connection: Connection,
+    /// What is to be known of who is looked at.
+    pub(super) note: Option<&'static str>,
     pub(super) filter: Filter,
     pub(super) sortings: [Sorting; View::ALL.len()],
     pub(super) paused: bool,
@@ -123,6 +125,7 @@ impl State {
             ended: VecDeque::new(),
             trends: Trends::default(),
             connection: Connection::Begun,
+            note: None,
             filter: Filter::default(),
             sortings: View::ALL.map(Sorting::of),
             paused: false,
@@ -136,28 +139,13 @@ impl State {
         }
     }
 
+    /// There is one for each view.
     pub(super) fn sorting(&self) -> &Sorting {
-        let [overview, transfers, recent, clients, servers, probes] = &self.sortings;
-        match self.view {
-            View::Overview => overview,
-            View::Transfers => transfers,
-            View::Recent => recent,
-            View::Clients => clients,
-            View::Servers => servers,
-            View::Probes => probes,
-        }
+        &self.sortings[self.view as usize]
     }
 
     fn sorting_mut(&mut self) -> &mut Sorting {
-        let [overview, transfers, recent, clients, servers, probes] = &mut self.sortings;
-        match self.view {
-            View::Overview => overview,
-            View::Transfers => transfers,
-            View::Recent => recent,
-            View::Clients => clients,
-            View::Servers => servers,
-            View::Probes => probes,
-        }
+        &mut self.sortings[self.view as usize]
     }
 
     /// Takes a key.

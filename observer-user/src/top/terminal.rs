@@ -18,7 +18,7 @@ use crossterm::{
     },
 };
 use ratatui::{Frame, backend::CrosstermBackend};
-use rustix::process::{Signal, getpid, kill_process};
+use signal_hook::{consts::SIGSTOP, low_level::raise};
 
 /// It is ours now.
 static TAKEN: AtomicBool = AtomicBool::new(false);
@@ -42,7 +42,11 @@ impl Terminal {
         Ok(terminal)
     }
 
+    /// An error once it was given back: some thread has panicked.
     pub(super) fn draw(&mut self, view: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
+        if !TAKEN.load(Ordering::SeqCst) {
+            return Err(io::Error::other("a part of it panicked"));
+        }
         self.0.draw(view).map(drop)
     }
 
@@ -54,7 +58,8 @@ impl Terminal {
     /// Gives it back, stops, and takes it again.
     pub(super) fn suspend(&mut self) -> io::Result<()> {
         restore();
-        kill_process(getpid(), Signal::STOP)?;
+        // Of this thread, and so of all: a confined process may send signals to itself only.
+        raise(SIGSTOP)?;
         self.resume()
     }
 

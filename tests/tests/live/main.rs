@@ -1,5 +1,6 @@
 //! The live socket of the real daemon.
 
+mod alone;
 mod rows;
 mod top;
 mod viewers;

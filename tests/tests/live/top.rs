@@ -1,6 +1,7 @@
 //! `pxe-observer top` in a real terminal.
 
 use std::{
+    fs,
     io::Read as _,
     net::{Ipv4Addr, SocketAddr},
     path::Path,
@@ -34,7 +35,7 @@ fn top(tmux: &Tmux, socket: &Path) {
 }
 
 /// The terminal is as it was: no other screen, a cursor, and what is typed is shown.
-fn is_given_back(tmux: &Tmux) {
+pub(crate) fn is_given_back(tmux: &Tmux) {
     tmux.until(|_| {
         tmux.says("#{alternate_on} #{cursor_flag}")
             .is_ok_and(|said| said == "0 1")
@@ -46,6 +47,14 @@ fn is_given_back(tmux: &Tmux) {
     tmux.keys(&["clear", "Enter"]).expect("type");
     tmux.until(|text| text.trim_end() == "ready>")
         .expect("a shell");
+}
+
+/// What the terminal's shell runs.
+pub(crate) fn child(tmux: &Tmux) -> Pid {
+    let shell = tmux.says("#{pane_pid}").expect("said");
+    let children = fs::read_to_string(format!("/proc/{shell}/task/{shell}/children"));
+    let child = children.expect("its children").trim().parse().expect("one");
+    Pid::from_raw(child).expect("a process")
 }
 
 #[test]
@@ -147,15 +156,23 @@ fn an_observer_that_dies_and_comes_back_is_found_again() {
     let observer = Observer::start_command(&mut start_at(&socket)).expect("observer");
     until("0 in flight");
     // Whoever ends it, the terminal is given back.
-    let shell: i32 = tmux
-        .says("#{pane_pid}")
-        .expect("said")
-        .parse()
-        .expect("a pid");
-    let children = std::fs::read_to_string(format!("/proc/{shell}/task/{shell}/children"));
-    let child = children.expect("its children").trim().parse().expect("one");
-    let top = Pid::from_raw(child).expect("a process");
-    kill_process(top, Signal::TERM).expect("end it");
+    kill_process(child(&tmux), Signal::TERM).expect("end it");
     is_given_back(&tmux);
     observer.stop().expect("stop");
+}
+
+#[test]
+fn a_panic_gives_the_terminal_back_and_can_be_read() {
+    require_root();
+    let folder = TempDir::new().expect("a folder");
+    let tmux = Tmux::start(100, 30).expect("tmux");
+    let line = format!(
+        "{} top --panic-after 1 --live-socket {}; echo code=$?",
+        observer::binary().display(),
+        folder.path().join("live.sock").display()
+    );
+    tmux.keys(&[&line, "Enter"]).expect("type");
+    tmux.until(|text| text.contains("asked to panic") && text.contains("\ncode=101"))
+        .expect("the message");
+    is_given_back(&tmux);
 }

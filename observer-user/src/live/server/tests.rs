@@ -1,7 +1,5 @@
 //! Viewers of every kind, before an observer that only answers.
 
-use std::os::unix::net::UnixStream as StdStream;
-
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -29,7 +27,7 @@ impl Stage {
         let viewers = Arc::default();
         tokio::spawn(answer(asked, padding));
         let serving = serve(
-            listener,
+            Door::socket(listener).expect("a door"),
             asks,
             Arc::clone(&viewers),
             Arc::default(),

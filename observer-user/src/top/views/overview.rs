@@ -1,9 +1,12 @@
 //! What starves; each endpoint; queues and links.
 
-use ratatui::text::{Line, Span};
+use ratatui::{
+    style::Style,
+    text::{Line, Span},
+};
 
 use crate::{
-    live::message::{Endpoint, Finding, Quantiles},
+    live::message::{Endpoint, Finding, Quantiles, Snapshot},
     top::{
         entry::{Entry, Order},
         list::Column,
@@ -28,6 +31,8 @@ pub(super) const COLUMNS: [Column; 12] = [
     Column::text("in flight of late", 17, 6).growing(),
 ];
 pub(super) const IN_FLIGHT: usize = 2;
+/// What starves is said of the last seconds, so many.
+const JUDGED_S: f64 = 5.0;
 /// Cells of a sparkline.
 const SPARK: usize = 60;
 
@@ -134,8 +139,7 @@ pub(super) fn findings(state: &State, width: usize) -> Vec<Line<'static>> {
     };
     let theme = state.theme();
     if snapshot.findings.is_empty() {
-        let text = text::fit("none: nothing starves", width, Side::Left);
-        return vec![Line::from(Span::styled(text, theme.good()))];
+        return vec![calm(state, snapshot, width)];
     }
     let said = snapshot.findings.iter().flat_map(|finding| {
         let line = text::fit(&sentence(finding), width, Side::Left);
@@ -146,6 +150,16 @@ pub(super) fn findings(state: &State, width: usize) -> Vec<Line<'static>> {
         ]
     });
     said.collect()
+}
+
+/// Who has only just begun does not know yet.
+fn calm(state: &State, snapshot: &Snapshot, width: usize) -> Line<'static> {
+    let (text, style) = if snapshot.uptime_s < JUDGED_S {
+        ("none yet: it has only just begun", Style::new())
+    } else {
+        ("none: nothing starves", state.theme().good())
+    };
+    Line::from(Span::styled(text::fit(text, width, Side::Left), style))
 }
 
 fn sentence(finding: &Finding) -> String {

@@ -1,0 +1,89 @@
+//! An observer in the process of its only viewer: it serves no metrics, has no socket, and is gone
+//! with that process.
+
+use std::{future::pending, os::unix::net::UnixStream};
+
+use anyhow::{Context as _, Result};
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::{mpsc, watch},
+};
+
+use crate::{
+    assembly::{self, Shared},
+    config::Config,
+    confine::confine,
+    kernel::{self, Kernel},
+    live::{self, Door, client::Way},
+};
+
+/// It observes as long as there is this value.
+pub struct Inside {
+    way: Way,
+    /// There, until it is dropped.
+    runtime: Option<Runtime>,
+}
+
+impl Inside {
+    /// Attaches, and gives up what only that needs: call it before there is a second thread.
+    pub fn start(config: &Config) -> Result<Self> {
+        kernel::preflight()?;
+        let settings = assembly::settings(config, &[])?;
+        let kernel = Kernel::attach(&settings)?;
+        confine(kernel.needs_bpf());
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .context("start the runtime")?;
+        let (streams, viewers) = mpsc::channel(live::VIEWERS);
+        {
+            let _entered = runtime.enter();
+            begin(config, &settings, kernel, viewers)?;
+        }
+        Ok(Self {
+            way: Way::Inside(streams),
+            runtime: Some(runtime),
+        })
+    }
+
+    /// Where it is asked.
+    pub fn way(&self) -> Way {
+        self.way.clone()
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // Who reads procfs at length is not waited for.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn begin(
+    config: &Config,
+    settings: &kernel::Settings,
+    kernel: Kernel,
+    viewers: mpsc::Receiver<UnixStream>,
+) -> Result<()> {
+    let ring = kernel.ring().context("watch the event ring")?;
+    let shared = Shared::default();
+    let (observer, _) = assembly::assemble(config, settings, kernel, &shared)?;
+    let (asks, asked) = mpsc::channel(live::VIEWERS);
+    let (observing, ended) = watch::channel(false);
+    let door = Door::Inside(viewers);
+    let Shared {
+        viewers, errors, ..
+    } = shared;
+    tokio::spawn(live::serve(door, asks, viewers, errors, ended));
+    // Nobody scrapes it or has it reload.
+    let ((_, scrapes), (_, reloads)) = (mpsc::channel(1), mpsc::channel(1));
+    tokio::spawn(async move {
+        // Dropped with it, however it ends: then viewers are let go.
+        let _observing = observing;
+        observer.run(ring, scrapes, asked, reloads, pending()).await
+    });
+    Ok(())
+}
