@@ -73,7 +73,7 @@ fn behind_name(stat: &str) -> Option<&str> {
     stat.rsplit_once(") ").map(|(_, behind)| behind)
 }
 
-/// In `/proc/PID/status`: `SigCgt:	0000000180004002`.
+/// `SigCgt:` of `/proc/PID/status` (proc_pid_status(5)).
 fn is_handled(status: &str, signal: Signal) -> Result<bool> {
     let caught = status
         .lines()
