@@ -11,7 +11,7 @@ use crate::{
     diag,
     errors::Errors,
     health::{Health, Section},
-    kernel::{Kernel, Settings},
+    kernel::{Hook, Kernel, Settings},
     live::Viewers,
     metrics::Metrics,
     model::{queues::Queues, tftp::Transfers, track::Tracker, verdict::Verdict},
@@ -78,11 +78,14 @@ pub fn assemble(
     let queues = Queues::new(&config.http_ports, &config.tftp_ports, config.tftp_pinned);
     let sampler = diag::Sampler::start(Arc::clone(&shared.errors)).context("start a thread")?;
     let (rules, endpoints) = (&config.classifier, config.classifier.endpoints());
+    let mut probes = kernel.probes().iter();
+    let sees_pickup = probes.any(|probe| probe.hook == Hook::Recv && probe.attached.is_ok());
     let observer = Observer::new(Parts {
         kernel,
         tracker: Tracker::new(Arc::clone(rules))
             .bounded(config.max_connections)
-            .stalled_after(config.stalled_after_ns),
+            .stalled_after(config.stalled_after_ns)
+            .sees_pickup(sees_pickup),
         transfers: Transfers::new(Arc::clone(rules)).stalled_after(config.stalled_after_ns),
         metrics: Metrics::new(endpoints),
         watched,

@@ -27,7 +27,7 @@ use crate::{
     errors::{Errors, Failure},
     health::Health,
     http::ScrapeRequest,
-    kernel::{Hook, Kernel},
+    kernel::Kernel,
     live::Ask,
     metrics::{Metrics, Tally, Task},
     model::{
@@ -38,7 +38,7 @@ use crate::{
         protocol::Protocol,
         table::Table,
         tftp::{self, Transfers},
-        track::{Live, Tracker},
+        track::Tracker,
         unread::Unread,
         verdict::Verdict,
     },
@@ -373,7 +373,7 @@ impl Observer {
 
     /// Sets what is not told by facts.
     fn report(&mut self) {
-        let live = self.live();
+        let live = self.tracker.live();
         let Some(metrics) = self.ledger.metrics() else {
             return;
         };
@@ -423,20 +423,6 @@ impl Observer {
             }
             self.count_tables = begun + COUNTING * begun.elapsed();
         }
-    }
-
-    /// Without the hook that tells who takes requests up, nobody is said to wait.
-    fn live(&self) -> Live {
-        let mut live = self.tracker.live();
-        if !self.sees_pickup() {
-            live.waiting = Live::default().waiting;
-        }
-        live
-    }
-
-    fn sees_pickup(&self) -> bool {
-        let mut probes = self.kernel.probes().iter();
-        probes.any(|probe| probe.hook == Hook::Recv && probe.attached.is_ok())
     }
 
     fn sweep(&mut self) {

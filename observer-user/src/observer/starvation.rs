@@ -5,16 +5,13 @@ use crate::{
     clock::monotonic_ns,
     health::Section,
     live::message,
-    model::{
-        track::Step,
-        verdict::{Change, Finding, Scene},
-    },
+    model::verdict::{Change, Finding, Scene},
 };
 
 impl Observer {
     /// Looks who starves, right behind a look at what lives; once a second.
     pub(super) fn judge(&mut self) {
-        let (now_ns, sees_pickup) = (monotonic_ns(), self.sees_pickup());
+        let now_ns = monotonic_ns();
         let Self {
             kernel,
             tracker,
@@ -23,16 +20,9 @@ impl Observer {
             verdict,
             ..
         } = self;
-        let exchanges = tracker.under_way().map(|mut exchange| {
-            if exchange.step == Step::Waiting && !sees_pickup {
-                // Who takes requests up is not known: nobody is said to wait for that.
-                exchange.step = Step::Handling;
-            }
-            exchange
-        });
         let changes = verdict.look(Scene {
             now_ns,
-            exchanges: Box::new(exchanges),
+            exchanges: Box::new(tracker.under_way()),
             transfers: Box::new(transfers.under_way()),
             queues: &servers.queues,
             links: &servers.links,

@@ -141,6 +141,8 @@ pub struct Tracker {
     /// The last whose clocks were asked for.
     asked_last: u64,
     stalled_after_ns: u64,
+    /// It is told who takes requests up.
+    sees_pickup: bool,
 }
 
 impl Tracker {
@@ -153,6 +155,7 @@ impl Tracker {
             asked_last: 0,
             bound: bound(limits::CONNS),
             stalled_after_ns: STALLED_AFTER_NS,
+            sees_pickup: true,
         }
     }
 
@@ -165,6 +168,12 @@ impl Tracker {
     /// Says of answers that they stand still once nothing moved for so long.
     pub fn stalled_after(mut self, ns: u64) -> Self {
         self.stalled_after_ns = ns;
+        self
+    }
+
+    /// Whether it is told who takes requests up: else nobody is said to wait for that.
+    pub fn sees_pickup(mut self, sees: bool) -> Self {
+        self.sees_pickup = sees;
         self
     }
 
@@ -298,13 +307,28 @@ impl Tracker {
         for exchange in self.connections.values().flat_map(Connection::exchanges) {
             live.add(exchange, self.stalled_after_ns);
         }
+        if !self.sees_pickup {
+            live.waiting = Live::default().waiting;
+        }
         live
     }
 
     /// All that are in flight.
     pub fn under_way(&self) -> impl Iterator<Item = UnderWay> {
         let exchanges = self.connections.values().flat_map(Connection::exchanges);
-        exchanges.filter_map(Exchange::under_way)
+        exchanges.filter_map(Exchange::under_way).map(|exchange| {
+            let step = self.known(exchange.step);
+            UnderWay { step, ..exchange }
+        })
+    }
+
+    /// A request may have been taken up unseen.
+    fn known(&self, step: Step) -> Step {
+        if step == Step::Waiting && !self.sees_pickup {
+            Step::Handling
+        } else {
+            step
+        }
     }
 
     /// How many connections are known at each port of a server.

@@ -91,9 +91,11 @@ impl Tracker {
         all.sort_unstable_by_key(|(begun_ns, ..)| *begun_ns);
         all.truncate(most);
         let rows = all.into_iter().filter_map(|(_, connection, exchange)| {
+            let row = exchange.row(now_ns, self.stalled_after_ns)?;
             Some(Row {
                 retransmits: connection.retransmits(),
-                ..exchange.row(now_ns, self.stalled_after_ns)?
+                step: self.known(row.step),
+                ..row
             })
         });
         Rows {

@@ -513,6 +513,26 @@ fn a_stream_leaves_the_requests_in_flight_at_its_head() {
     }
 }
 
+/// As where the kernel has no hook for it.
+#[test]
+fn nobody_waits_where_it_is_not_told_who_takes_requests_up() {
+    let mut wire = Wire::new();
+    let steps = |wire: &Wire| {
+        let rows = wire.tracker.rows(wire.now, 1).rows;
+        let under_way = wire.tracker.under_way();
+        [
+            rows.iter().map(|row| row.step).collect::<Vec<_>>(),
+            under_way.map(|one| one.step).collect(),
+        ]
+    };
+    wire.ask(GET).look();
+    assert_eq!(steps(&wire), [[Step::Waiting], [Step::Waiting]]);
+    wire.tracker = wire.tracker.sees_pickup(false);
+    assert_eq!(steps(&wire), [[Step::Handling], [Step::Handling]]);
+    assert_eq!(wire.tracker.live().waiting.iter().sum::<u64>(), 0);
+    assert_eq!(wire.tracker.live().in_flight.iter().sum::<u64>(), 1);
+}
+
 #[test]
 fn it_waits_until_a_process_takes_it_up() {
     let mut wire = Wire::new();

@@ -65,8 +65,6 @@ pub(super) struct Now<'a> {
     pub(super) ns: u64,
     pub(super) unix: Duration,
     pub(super) classifier: &'a Classifier,
-    /// It is known who takes requests up.
-    pub(super) sees_pickup: bool,
 }
 
 impl Now<'_> {
@@ -74,8 +72,6 @@ impl Now<'_> {
         let tuple = &row.asked.tuple;
         let (client, port) = (address(tuple.client), tuple.client_port);
         let id = row.id;
-        let is_hidden = row.step == Step::Waiting && !self.sees_pickup;
-        let step = if is_hidden { Step::Handling } else { row.step };
         Row {
             // Before it is accepted it has no cookie.
             id: match id.cookie {
@@ -88,7 +84,7 @@ impl Now<'_> {
             path: row.target.text().into_owned(),
             path_cut: row.target.is_cut(),
             status: row.status.map(|status| status.code()),
-            phase: step.name().into(),
+            phase: row.step.name().into(),
             phases: ended::phases(&row.phases),
             bytes: row.bytes,
             total: row.total,

@@ -51,7 +51,6 @@ impl Observer {
             ns: now_ns,
             unix: unix(),
             classifier: &self.views.classifier,
-            sees_pickup: self.sees_pickup(),
         };
         let transfers = transfers.iter().map(|row| now.transfer(row));
         let requests_told = requests.rows.iter().map(|row| now.request(row));
@@ -66,7 +65,7 @@ impl Observer {
     fn endpoints(&self, now_ns: u64) -> Vec<Endpoint> {
         let mut all = Vec::new();
         for (proto, live, totals) in [
-            (Proto::Http, self.live(), &self.views.requests),
+            (Proto::Http, self.tracker.live(), &self.views.requests),
             (Proto::Tftp, self.transfers.live(), &self.views.transfers),
         ] {
             let names = self.views.classifier.endpoints().iter().enumerate();
