@@ -1,6 +1,8 @@
 //! The one task that owns the state: drains the ring, tracks, records.
 
 mod ledger;
+mod pace;
+mod report;
 mod servers;
 mod starvation;
 mod views;
@@ -13,30 +15,25 @@ use std::{
     time::{Duration, Instant},
 };
 
-use observer_common::loss::Counter;
-use tokio::{
-    io::unix::AsyncFd,
-    sync::mpsc,
-    time::{Interval, MissedTickBehavior, interval},
-};
+use tokio::{io::unix::AsyncFd, sync::mpsc};
 
-use self::ledger::Ledger;
+use self::{
+    ledger::Ledger,
+    pace::{Pace, every, skipped},
+};
 pub use self::{servers::Servers, views::Views};
 use crate::{
     clock::{monotonic_ns, unix},
-    errors::{Errors, Failure},
+    errors::Errors,
     health::Health,
     http::ScrapeRequest,
     kernel::Kernel,
     live::Ask,
     metrics::{Metrics, Tally, Task},
     model::{
-        event::{Event, Kind},
+        event::Event,
         fact::Fact,
         in_flight::InFlight,
-        loss::Loss,
-        protocol::Protocol,
-        table::Table,
         tftp::{self, Transfers},
         track::Tracker,
         unread::Unread,
@@ -46,13 +43,6 @@ use crate::{
     watched::Watched,
 };
 
-/// Between drains while much comes: whoever shares our processor does not wait for long.
-const DRAIN: Duration = Duration::from_millis(2);
-/// The same while little comes: the smaller of the rings still holds what a busy TFTP server
-/// begins in it.
-const DRAIN_QUIET: Duration = Duration::from_millis(50);
-/// Waking costs more than a few events do: so many are to wait for it.
-const BATCH: u32 = 512;
 /// Between looks at long responses and at the kernel side's own counts.
 const LOOK: Duration = Duration::from_secs(1);
 /// Connections that are asked how they send, with each look: a few milliseconds of the thread that
@@ -60,18 +50,6 @@ const LOOK: Duration = Duration::from_secs(1);
 const SENDING: usize = 512;
 /// Between searches for connections whose end was lost.
 const SWEEP: Duration = Duration::from_secs(30);
-
-/// Counting what is in the kernel's tables takes one part of the time in so many.
-const COUNTING: u32 = 100;
-
-/// What the kernel side loses and counts by itself.
-const KERNEL_LOSSES: [(Counter, Loss); 5] = [
-    (Counter::TableFull, Loss::TableFull),
-    (Counter::PendingOverflow, Loss::PendingOverflow),
-    (Counter::PendingCollision, Loss::PendingCollision),
-    (Counter::JoinedMidway, Loss::JoinedMidway),
-    (Counter::PipelinedOpaque, Loss::PipelinedOpaque),
-];
 
 /// Kernel, tracker and metrics, with one owner.
 pub struct Observer {
@@ -116,31 +94,6 @@ pub struct Parts {
     pub health: Arc<Health>,
     /// What could not be done.
     pub errors: Arc<Errors>,
-}
-
-/// How soon the ring is to be drained again.
-struct Pace {
-    taken: u32,
-    since: Instant,
-    pause: Duration,
-}
-
-impl Pace {
-    fn new() -> Self {
-        Self {
-            taken: 0,
-            since: Instant::now(),
-            pause: DRAIN,
-        }
-    }
-
-    /// The next pause, after a drain.
-    fn next(&mut self) -> Duration {
-        let now = Instant::now();
-        self.pause = pause(self.taken, now - self.since);
-        (self.taken, self.since) = (0, now);
-        self.pause
-    }
 }
 
 impl Observer {
@@ -191,12 +144,12 @@ impl Observer {
         mut reloads: mpsc::Receiver<Reload>,
         stop: impl Future<Output = ()>,
     ) -> std::io::Result<()> {
-        let (mut drain, mut look, mut sweep) = (every(DRAIN), every(LOOK), every(SWEEP));
+        let (mut drain, mut look, mut sweep) = (every(pace::DRAIN), every(LOOK), every(SWEEP));
         tokio::pin!(stop);
         loop {
             tokio::select! {
                 due = drain.tick() => {
-                    self.tally.skip(Task::Drain, skipped(due.elapsed(), self.pace.pause));
+                    self.tally.skip(Task::Drain, self.pace.skipped(due.elapsed()));
                     self.drain();
                     drain.reset_after(self.pace.next());
                 }
@@ -371,60 +324,6 @@ impl Observer {
         self.transfers.forget(&gone, now, facts);
     }
 
-    /// Sets what is not told by facts.
-    fn report(&mut self) {
-        let live = self.tracker.live();
-        let Some(metrics) = self.ledger.metrics() else {
-            return;
-        };
-        self.in_flight.advance(&live, monotonic_ns());
-        metrics.http.set_live(&live);
-        metrics.http.set_in_flight(&self.in_flight);
-        let live = self.transfers.live();
-        self.transfers_in_flight.advance(&live, monotonic_ns());
-        metrics.tftp.set_live(&live);
-        metrics.tftp.set_in_flight(&self.transfers_in_flight);
-        for (counter, loss) in KERNEL_LOSSES {
-            let total = self.kernel.count(counter);
-            metrics.observer.kernel_lost(loss, total);
-        }
-        for protocol in Protocol::ALL {
-            let total = self.kernel.connections(protocol.wire());
-            metrics.observer.connections(protocol, total);
-        }
-        for kind in Kind::ALL {
-            let total = self.kernel.ring_full(kind.number());
-            metrics.observer.ring_full(kind, total);
-        }
-        for (port, total) in self.kernel.udp_drops() {
-            metrics.sockets.udp_drops(port, total);
-        }
-        metrics.sockets.set_queues(&self.servers.queues);
-        let ports = self.servers.queues.ports();
-        let (retransmits, connections) = (self.kernel.retransmits(), self.tracker.ports());
-        metrics.ports.set(ports, retransmits, &connections);
-        metrics.links.set(&self.servers.links);
-        metrics.starvation.set(&self.verdict);
-        for (failure, total) in self.errors.totals() {
-            metrics.observer.errors(failure, total);
-        }
-        let unread = self.kernel.unread_entries();
-        metrics.observer.errors(Failure::Maps, unread);
-        metrics.observer.probe_runs(&self.kernel.runs());
-        let (viewers, missed) = self.views.viewers();
-        metrics.observer.viewers(viewers, missed);
-        let (entries, limit) = (self.tracker.connections(), self.tracker.limit());
-        metrics.observer.table(Table::Tracker, entries, limit);
-        let begun = Instant::now();
-        if begun >= self.count_tables {
-            self.views.tables = self.kernel.tables().to_vec();
-            for (table, entries, limit) in self.views.tables.iter().copied() {
-                metrics.observer.table(table, entries, limit);
-            }
-            self.count_tables = begun + COUNTING * begun.elapsed();
-        }
-    }
-
     fn sweep(&mut self) {
         let is_gone = |cookie: &u64| self.kernel.conn(*cookie).is_none();
         let gone = self.tracker.sockets().filter(is_gone).collect();
@@ -481,52 +380,6 @@ impl Observer {
         if self.transfers_in_flight.is_full() {
             let live = self.transfers.live();
             self.transfers_in_flight.advance(&live, now);
-        }
-    }
-}
-
-/// A tick that is late is skipped, not made up for.
-fn every(period: Duration) -> Interval {
-    let mut ticks = interval(period);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    ticks
-}
-
-/// The time in which a batch comes, if as many come as `taken` in this time.
-fn pause(taken: u32, elapsed: Duration) -> Duration {
-    (elapsed * BATCH / taken.max(1)).clamp(DRAIN, DRAIN_QUIET)
-}
-
-/// Ticks that did not come, before one that came so late.
-fn skipped(late: Duration, period: Duration) -> u64 {
-    u64::try_from(late.as_nanos() / period.as_nanos()).unwrap_or(u64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn it_is_drained_as_often_as_there_is_something_to_drain() {
-        let ms = Duration::from_millis;
-        for (taken, elapsed, next) in [
-            (0, 10, 50),
-            (100, 10, 50),
-            (256, 10, 20),
-            (1_024, 10, 5),
-            (5_000, 10, 2),
-            (1_024, 50, 25),
-            (u32::MAX, 50, 2),
-        ] {
-            assert_eq!(pause(taken, ms(elapsed)), ms(next), "{taken}");
-        }
-    }
-
-    #[test]
-    fn a_tick_that_is_late_is_not_yet_skipped() {
-        let ms = Duration::from_millis;
-        for (late, count) in [(0, 0), (9, 0), (10, 1), (35, 3), (5_000, 500)] {
-            assert_eq!(skipped(ms(late), ms(10)), count, "{late} ms");
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::{
         classify::Proto, event::Kind, links::Total as LinkTotal, loss::Loss, minute,
         totals::Totals, track::Live,
     },
-    observer::{KERNEL_LOSSES, Observer},
+    observer::{Observer, report::KERNEL_LOSSES},
 };
 
 impl Observer {
