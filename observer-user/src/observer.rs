@@ -162,6 +162,7 @@ impl Observer {
                     self.tally.skip(Task::Look, skipped(due.elapsed(), LOOK));
                     self.drain();
                     self.look();
+                    self.views.looked = true;
                     self.judge();
                     let sending = self.tracker.sending(SENDING);
                     let processes = self.verdict.processes().collect();
@@ -193,6 +194,7 @@ impl Observer {
             if self.views.is_due() {
                 self.show();
             }
+            self.views.looked = false;
         }
         self.drain();
         self.look();

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 /// Of these messages. Both sides say theirs; others than the same do not understand each other.
 pub const VERSION: u32 = 1;
 
+/// Rows of a snapshot at most.
+pub const ROWS: usize = 10_000;
+
 /// One of a closed set of names.
 pub type Name = Cow<'static, str>;
 
@@ -22,6 +25,9 @@ pub enum Request {
         /// And behind each what has ended since the one before, to begin with all that is kept.
         #[serde(default)]
         ended: bool,
+        /// Rows of a snapshot; there may be more, if another viewer asks for them.
+        #[serde(default = "all")]
+        rows: usize,
     },
     /// One snapshot.
     Snapshot,
@@ -39,11 +45,18 @@ pub enum Request {
 }
 
 impl Request {
-    /// Snapshots only.
+    /// Snapshots only, with all rows.
     pub fn watch(interval_ms: u64) -> Self {
-        let ended = false;
-        Self::Watch { interval_ms, ended }
+        Self::Watch {
+            interval_ms,
+            ended: false,
+            rows: ROWS,
+        }
     }
+}
+
+fn all() -> usize {
+    ROWS
 }
 
 /// Which of what ended.
@@ -123,7 +136,7 @@ pub struct Snapshot {
     pub udp_queues: Vec<UdpQueue>,
     /// Interfaces that carry boot traffic.
     pub links: Vec<Link>,
-    /// What lives: the oldest first.
+    /// What lives: what stands still, then the rest, each the oldest first.
     pub rows: Vec<Row>,
     /// How much that lives has no row.
     pub rows_left_out: usize,

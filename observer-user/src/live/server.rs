@@ -24,7 +24,7 @@ use tokio::{
 
 use super::{
     frame,
-    message::{Filter, Hello, Message, Request},
+    message::{Filter, Hello, Message, ROWS, Request},
 };
 use crate::errors::{Errors, Failure};
 
@@ -37,6 +37,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Between frames.
 const SOONEST_MS: u64 = 250;
 const LATEST_MS: u64 = 60_000;
+/// Between the observer's looks at all that lives: a snapshot right behind one costs no other.
+const LOOK: Duration = Duration::from_secs(1);
 /// Between looks at what ended, for who follows it.
 const FOLLOW: Duration = Duration::from_millis(500);
 /// After a failed accept (out of descriptors): the next would fail at once, too.
@@ -46,7 +48,12 @@ const BACK_OFF: Duration = Duration::from_millis(100);
 #[derive(Clone, Debug)]
 pub enum Question {
     /// All there is.
-    Snapshot,
+    Snapshot {
+        /// So many rows.
+        rows: usize,
+        /// It has time until the observer looks at all that lives, as it does each second.
+        has_time: bool,
+    },
     /// What ended.
     Recent {
         /// Behind so many.
@@ -223,13 +230,20 @@ impl Viewer {
         self.say(Message::Hello(Hello::ours())).await?;
         let request = frame::receive(&mut self.from, frame::REQUEST_MAX);
         match timeout(REQUEST_TIMEOUT, request).await? {
-            Ok(Request::Watch { interval_ms, ended }) => self.watch(interval_ms, ended).await,
+            Ok(Request::Watch {
+                interval_ms,
+                ended,
+                rows,
+            }) => self.watch(interval_ms, ended, rows).await,
             Ok(Request::Recent {
                 filter,
                 last,
                 follow,
             }) => self.recent(filter, last, follow).await,
-            Ok(Request::Snapshot) => self.once(Question::Snapshot).await,
+            Ok(Request::Snapshot) => {
+                let (rows, has_time) = (ROWS, false);
+                self.once(Question::Snapshot { rows, has_time }).await
+            }
             Ok(Request::Unmatched) => self.once(Question::Unmatched).await,
             Err(error) => {
                 self.say(Message::Refused(format!("no request: {error}")))
@@ -247,14 +261,19 @@ impl Viewer {
         self.send(answer, None).await
     }
 
-    async fn watch(&mut self, interval_ms: u64, ended: bool) -> io::Result<()> {
-        let mut ticks = every(Duration::from_millis(
-            interval_ms.clamp(SOONEST_MS, LATEST_MS),
-        ));
-        let mut after = 0;
+    async fn watch(&mut self, interval_ms: u64, ended: bool, rows: usize) -> io::Result<()> {
+        let interval = Duration::from_millis(interval_ms.clamp(SOONEST_MS, LATEST_MS));
+        let mut ticks = every(interval);
+        let (mut after, mut has_time) = (0, false);
         loop {
             self.until(&mut ticks).await?;
-            let answer = self.ask(Question::Snapshot).await?;
+            let answer = self.ask(Question::Snapshot { rows, has_time }).await?;
+            // The first one at once. Asked for in the middle between two looks, none of the next is
+            // missed by a hair.
+            has_time = interval >= LOOK;
+            if has_time {
+                ticks.reset_after(interval - LOOK / 2);
+            }
             self.send(answer, Some(&mut ticks)).await?;
             if ended {
                 self.tell_ended(&mut after, usize::MAX, &Filter::default())

@@ -6,6 +6,7 @@
 pub mod classify;
 pub mod event;
 pub mod fact;
+mod first;
 pub mod http;
 pub mod in_flight;
 pub mod journal;

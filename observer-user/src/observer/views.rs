@@ -40,6 +40,8 @@ pub struct Views {
     asked: Vec<Ask>,
     /// When the last snapshot was made.
     latest: Option<Instant>,
+    /// All that lives was looked at just now.
+    pub(super) looked: bool,
     began: Instant,
     journal: Journal,
     requests: Totals,
@@ -58,6 +60,7 @@ impl Views {
             viewers,
             asked: Vec::new(),
             latest: None,
+            looked: false,
             began: Instant::now(),
             journal: Journal::new(classifier.other()),
             requests: Totals::default(),
@@ -76,16 +79,27 @@ impl Views {
 
     /// True if somebody waits who can be answered: the next drain is never far.
     pub(super) fn is_due(&self) -> bool {
-        let is_small = |ask: &Ask| !matches!(ask.question, Question::Snapshot);
-        self.asked
-            .iter()
-            .any(|ask| is_small(ask) || self.is_rested())
+        self.asked.iter().any(|ask| match ask.question {
+            Question::Snapshot { has_time, .. } => self.is_rested(has_time),
+            Question::Recent { .. } | Question::Unmatched => true,
+        })
     }
 
-    /// True if the last snapshot was made long enough ago.
-    fn is_rested(&self) -> bool {
-        self.latest
-            .is_none_or(|latest| latest.elapsed() >= SNAPSHOT)
+    /// True if a snapshot may be made: the last one was long enough ago, and who has time waits for
+    /// a look that is made anyway.
+    fn is_rested(&self, has_time: bool) -> bool {
+        let is_long_ago = |latest: Instant| latest.elapsed() >= SNAPSHOT;
+        (self.looked || !has_time) && self.latest.is_none_or(is_long_ago)
+    }
+
+    /// Rows that are asked for at most, if a snapshot is to be made.
+    fn wanted(&self) -> Option<usize> {
+        let wanted = self.asked.iter().filter_map(|ask| match ask.question {
+            Question::Snapshot { rows, has_time } => Some((rows, has_time)),
+            Question::Recent { .. } | Question::Unmatched => None,
+        });
+        let is_due = wanted.clone().any(|(_, has_time)| self.is_rested(has_time));
+        wanted.map(|(rows, _)| rows).max().filter(|_| is_due)
     }
 
     pub(super) fn on_fact(&mut self, fact: &Fact) {
@@ -141,29 +155,35 @@ impl Observer {
     /// Answers all who wait; one snapshot is for all of them.
     pub(super) fn show(&mut self) {
         self.drain();
-        let mut snapshot = None;
+        let rows = self.views.wanted();
+        let snapshot = rows.map(|rows| self.snapshot(rows));
         for ask in std::mem::take(&mut self.views.asked) {
-            let said = match &ask.question {
-                Question::Snapshot if snapshot.is_none() && !self.views.is_rested() => {
+            let said = match (&ask.question, &snapshot) {
+                (Question::Snapshot { .. }, Some(snapshot)) => Arc::clone(snapshot),
+                (Question::Snapshot { .. }, None) => {
                     self.views.asked.push(ask);
                     continue;
                 }
-                Question::Snapshot => Arc::clone(snapshot.get_or_insert_with(|| self.snapshot())),
-                Question::Recent {
-                    after,
-                    last,
-                    filter,
-                } => said(Message::Recent(self.views.recent(*after, *last, filter))),
-                Question::Unmatched => said(Message::Unmatched(self.views.unmatched())),
+                (
+                    Question::Recent {
+                        after,
+                        last,
+                        filter,
+                    },
+                    _,
+                ) => said(Message::Recent(self.views.recent(*after, *last, filter))),
+                (Question::Unmatched, _) => said(Message::Unmatched(self.views.unmatched())),
             };
             // A viewer that left does not want it.
             let _ = ask.answer.send(said);
         }
     }
 
-    fn snapshot(&mut self) -> Arc<Answer> {
-        self.look();
-        let answer = said(Message::Snapshot(Box::new(self.state())));
+    fn snapshot(&mut self, rows: usize) -> Arc<Answer> {
+        if !self.views.looked {
+            self.look();
+        }
+        let answer = said(Message::Snapshot(Box::new(self.state(rows))));
         self.views.latest = Some(Instant::now());
         answer
     }

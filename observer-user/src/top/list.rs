@@ -73,6 +73,10 @@ impl Sorting {
             ..Self::default()
         }
     }
+
+    pub(super) fn is_as_at_first(&self, view: View) -> bool {
+        (self.column, self.descends) == views::sorted_at_first(view)
+    }
 }
 
 /// Of a view.
@@ -90,6 +94,10 @@ pub(super) fn entries(state: &State) -> Vec<Box<dyn Entry + '_>> {
     entries.sort_by_cached_key(|entry| entry.order(sorting.column));
     if sorting.descends {
         entries.reverse();
+    }
+    if state.view == View::Transfers && sorting.is_as_at_first(state.view) {
+        // What stands still is what one looks for.
+        entries.sort_by_key(|entry| !entry.alarms());
     }
     entries
 }

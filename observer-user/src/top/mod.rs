@@ -102,11 +102,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let observed = Observed::find(args)?;
     let (events, heard) = mpsc::channel();
     input::signals(events.clone()).context("handle signals")?;
-    let source = Source::start(observed.way.clone(), args.interval, events.clone());
-    let mut terminal = Terminal::enter().context("set the terminal up")?;
-    input::keys(events);
     let mut state = State::new(args.interval, has_colour());
     state.note = observed.note;
+    let source = Source::start(observed.way.clone(), state.wanted(), events.clone());
+    let mut terminal = Terminal::enter().context("set the terminal up")?;
+    input::keys(events);
     let panic_after = args.panic_after.map(Duration::from_secs);
     watch(&mut state, &mut terminal, &heard, &source, panic_after)?;
     Ok(ExitCode::SUCCESS)
@@ -150,9 +150,9 @@ fn watch(
                 Action::Quit => return Ok(()),
                 Action::Suspend => terminal.suspend()?,
                 Action::Redraw => terminal.resume()?,
-                Action::Interval(ms) => source.set_interval(ms),
             }
         }
+        source.want(state.wanted());
         state.tick(began.elapsed());
         assert!(
             panic_after.is_none_or(|after| began.elapsed() < after),

@@ -3,11 +3,7 @@
 use std::{
     net::Shutdown,
     os::unix::net::UnixStream,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-        mpsc::Sender,
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc::Sender},
     thread,
     time::Duration,
 };
@@ -23,22 +19,29 @@ use crate::live::{
 /// Before it is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Wanted {
+    pub(super) interval_ms: u64,
+    pub(super) rows: usize,
+}
+
 /// Who asks.
 pub(super) struct Source(Arc<Shared>);
 
 struct Shared {
     way: Way,
-    interval_ms: AtomicU64,
+    wanted: Mutex<Wanted>,
     /// The connection there is.
     stream: Mutex<Option<UnixStream>>,
     events: Sender<Event>,
 }
 
 impl Source {
-    pub(super) fn start(way: Way, interval_ms: u64, events: Sender<Event>) -> Self {
+    pub(super) fn start(way: Way, wanted: Wanted, events: Sender<Event>) -> Self {
         let shared = Arc::new(Shared {
             way,
-            interval_ms: AtomicU64::new(interval_ms),
+            wanted: Mutex::new(wanted),
             stream: Mutex::default(),
             events,
         });
@@ -47,31 +50,34 @@ impl Source {
         Self(shared)
     }
 
-    /// Each connection has one request: the next one has the new interval.
-    pub(super) fn set_interval(&self, ms: u64) {
-        self.0.interval_ms.store(ms, Ordering::Relaxed);
-        if let Some(stream) = self.0.stream().take() {
+    /// Each connection has one request: what is wanted anew is that of the next one.
+    pub(super) fn want(&self, wanted: Wanted) {
+        let former = std::mem::replace(&mut *locked(&self.0.wanted), wanted);
+        if former == wanted {
+            return;
+        }
+        if let Some(stream) = locked(&self.0.stream).take() {
             // It may have ended by itself.
             let _ = stream.shutdown(Shutdown::Both);
         }
     }
 }
 
-impl Shared {
-    fn stream(&self) -> MutexGuard<'_, Option<UnixStream>> {
-        self.stream.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn locked<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
+    value.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
+impl Shared {
     /// Until nobody listens.
     fn ask(&self) {
         loop {
-            let interval_ms = self.interval_ms.load(Ordering::Relaxed);
-            let why = match self.watch(interval_ms) {
+            let wanted = *locked(&self.wanted);
+            let why = match self.watch(wanted) {
                 Ok(()) => "the observer has ended".to_owned(),
                 Err(error) => format!("{error:#}"),
             };
             // We have ended it ourselves.
-            if self.interval_ms.load(Ordering::Relaxed) != interval_ms {
+            if *locked(&self.wanted) != wanted {
                 continue;
             }
             if !self.tell(News::Lost(why)) {
@@ -81,11 +87,15 @@ impl Shared {
         }
     }
 
-    fn watch(&self, interval_ms: u64) -> Result<()> {
-        let ended = true;
-        let mut client = Client::by(&self.way, &Request::Watch { interval_ms, ended })?;
+    fn watch(&self, wanted: Wanted) -> Result<()> {
+        let request = Request::Watch {
+            interval_ms: wanted.interval_ms,
+            ended: true,
+            rows: wanted.rows,
+        };
+        let mut client = Client::by(&self.way, &request)?;
         client.patience(None)?;
-        *self.stream() = Some(client.handle()?);
+        *locked(&self.stream) = Some(client.handle()?);
         let mut is_first = true;
         while let Some(message) = client.hear()? {
             let news = match message {

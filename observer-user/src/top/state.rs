@@ -7,14 +7,17 @@ use regex::{Regex, RegexBuilder};
 use super::{
     key::Key,
     list::{self, Sorting},
+    source::Wanted,
     trend::Trends,
 };
-use crate::live::message::{Ended, Snapshot};
+use crate::live::message::{Ended, ROWS, Snapshot};
 
 /// A pattern that is larger when compiled is refused.
 const PATTERN_MAX: usize = 1 << 20;
 /// Characters that a pattern has at most.
 const TYPED_MAX: usize = 200;
+/// Rows that are asked for as long as nobody wants to see others: some screens of them.
+const FIRST_ROWS: usize = 500;
 /// Milliseconds between snapshots that can be chosen.
 const INTERVALS: [u64; 8] = [250, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000];
 
@@ -66,8 +69,6 @@ pub(super) enum Action {
     Suspend,
     /// Nothing that is on the terminal is ours.
     Redraw,
-    /// So many milliseconds between snapshots from now on.
-    Interval(u64),
 }
 
 /// Whether the observer answers.
@@ -148,6 +149,23 @@ impl State {
         &mut self.sortings[self.view as usize]
     }
 
+    /// What it needs: all rows only where those that come first are not enough.
+    pub(super) fn wanted(&self) -> Wanted {
+        let sorting = self.sorting();
+        let needs_all = match self.view {
+            View::Transfers => {
+                let is_near_end = sorting.at + self.page >= FIRST_ROWS;
+                is_near_end || self.filter.pattern.is_some() || !sorting.is_as_at_first(self.view)
+            }
+            View::Clients => true,
+            View::Overview | View::Recent | View::Servers | View::Probes => false,
+        };
+        Wanted {
+            interval_ms: self.interval_ms,
+            rows: if needs_all { ROWS } else { FIRST_ROWS },
+        }
+    }
+
     /// Takes a key.
     pub(super) fn on_key(&mut self, key: Key) -> Action {
         match key {
@@ -157,8 +175,6 @@ impl State {
             _ if self.filter.editing => self.filter.on_key(key),
             _ if self.help => self.help = false,
             Key::Char('q') => return Action::Quit,
-            Key::Char('+' | '=') => return self.set_interval(false),
-            Key::Char('-') => return self.set_interval(true),
             Key::Char(character) => self.on_char(character),
             Key::Next => self.view = self.view.step(1),
             Key::Former => self.view = self.view.step(View::ALL.len() - 1),
@@ -182,6 +198,8 @@ impl State {
             ' ' => self.paused = !self.paused,
             'j' => self.select(Key::Down),
             'k' => self.select(Key::Up),
+            '+' | '=' => self.set_interval(false),
+            '-' => self.set_interval(true),
             'g' => self.select(Key::Home),
             'G' => self.select(Key::End),
             '<' => self.sort_by(|sort, columns| (sort + columns - 1) % columns),
@@ -208,20 +226,14 @@ impl State {
         }
     }
 
-    fn set_interval(&mut self, longer: bool) -> Action {
+    fn set_interval(&mut self, longer: bool) {
         let mut all = INTERVALS.into_iter();
         let next = if longer {
             all.find(|ms| *ms > self.interval_ms)
         } else {
             all.rfind(|ms| *ms < self.interval_ms)
         };
-        match next {
-            Some(ms) => {
-                self.interval_ms = ms;
-                Action::Interval(ms)
-            }
-            None => Action::None,
-        }
+        self.interval_ms = next.unwrap_or(self.interval_ms);
     }
 
     fn sort_by(&mut self, next: impl Fn(usize, usize) -> usize) {

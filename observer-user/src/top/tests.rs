@@ -15,8 +15,8 @@ use super::{
     state::{Action, State, View},
 };
 use crate::live::message::{
-    Count, Ended, Endpoint, Finding, Link, Listener, Phases, Probe, Quantiles, Recent, Row, Server,
-    Snapshot, Table, UdpQueue,
+    Count, Ended, Endpoint, Finding, Link, Listener, Phases, Probe, Quantiles, ROWS, Recent, Row,
+    Server, Snapshot, Table, UdpQueue,
 };
 
 const SIZES: [(u16, u16); 3] = [(20, 8), (80, 24), (200, 60)];
@@ -349,7 +349,8 @@ fn a_filter_is_a_regular_expression_and_says_when_it_is_none() {
 fn a_list_is_sorted_by_any_column_both_ways() {
     let mut state = state(Some(snapshot(12)), &[]);
     typed(&mut state, "2");
-    assert_eq!(paths(&state)[0], "/images/12.raw", "the oldest first");
+    // What stands still, then the oldest.
+    assert_eq!(paths(&state)[..2], ["/images/7.raw", "/images/12.raw"]);
     assert!(text(&drawn(&state, (80, 24))).contains("age▼"));
     typed(&mut state, "r");
     assert_eq!(paths(&state)[0], "/images/1.raw");
@@ -370,12 +371,32 @@ fn what_is_selected_stays_selected_wherever_it_goes() {
             .map(str::to_owned)
     };
     let before = selected(&state).expect("one");
-    assert!(before.contains("/images/10.raw"), "{before}");
+    assert!(before.contains("/images/11.raw"), "{before}");
     state.on_news(News::Snapshot(Box::new(snapshot(15))));
-    assert!(selected(&state).expect("one").contains("/images/10.raw"));
+    assert!(selected(&state).expect("one").contains("/images/11.raw"));
     // It ends: what is at its place then is selected.
     state.on_news(News::Snapshot(Box::new(snapshot(9))));
-    assert!(selected(&state).expect("one").contains("/images/7.raw"));
+    assert!(selected(&state).expect("one").contains("/images/8.raw"));
+}
+
+#[test]
+fn all_rows_are_asked_for_only_where_they_are_needed() {
+    for (keys, is_all) in [
+        ("", false),
+        ("2", false),
+        ("2jj", false),
+        ("2G", true),
+        ("2>", true),
+        ("2r", true),
+        ("2rr", false),
+        ("2/10\n", true),
+        ("4", true),
+        ("41", false),
+    ] {
+        let mut state = state(Some(snapshot(500)), &[]);
+        typed(&mut state, keys);
+        assert_eq!(state.wanted().rows == ROWS, is_all, "{keys}");
+    }
 }
 
 #[test]
@@ -394,19 +415,19 @@ fn a_held_picture_does_not_change_and_says_so() {
 fn keys_that_are_not_for_the_view_are_actions() {
     let mut state = State::new(1_000, true);
     for (key, action) in [
-        (Key::Char('+'), Action::Interval(500)),
-        (Key::Char('-'), Action::Interval(1_000)),
         (Key::Suspend, Action::Suspend),
         (Key::Interrupt, Action::Quit),
         (Key::Char('q'), Action::Quit),
     ] {
         assert_eq!(state.on_key(key), action, "{key:?}");
     }
+    typed(&mut state, "++-");
+    assert_eq!(state.interval_ms, 500);
     // While a filter is typed they are letters.
     typed(&mut state, "/q+");
     assert_eq!(
         (state.filter.typed.as_str(), state.interval_ms),
-        ("q+", 1_000)
+        ("q+", 500)
     );
 }
 

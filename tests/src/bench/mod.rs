@@ -18,5 +18,6 @@ mod tftp;
 mod traffic;
 mod usage;
 pub mod user;
+pub mod viewers;
 
 pub use figure::{Figure, Report};

@@ -35,6 +35,8 @@ enum Name {
     Scale,
     /// Nanoseconds of the consumer of events
     User,
+    /// What a viewer of much that is in flight costs the daemon
+    Viewers,
 }
 
 fn main() -> Result<()> {
@@ -43,6 +45,7 @@ fn main() -> Result<()> {
         Name::Kernel,
         Name::User,
         Name::Daemon,
+        Name::Viewers,
         Name::Scale,
         Name::Harm,
     ];
@@ -60,6 +63,7 @@ fn main() -> Result<()> {
             Name::Kernel => vec![bench::kernel::run(args.rounds)?],
             Name::Scale => vec![bench::scale::run(args.rounds)?],
             Name::User => vec![bench::user::run(args.rounds)?],
+            Name::Viewers => vec![bench::viewers::run(args.rounds)?],
         };
         for report in taken {
             if args.json {

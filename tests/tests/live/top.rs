@@ -94,11 +94,13 @@ fn it_is_steered_by_keys_and_gives_the_terminal_back() {
     });
     assert!(stalled.expect("the row").contains("!client_window"));
     tmux.keys(&["Enter"]).expect("type");
-    until(&format!("bytes of {SIZE}, status 200"));
+    let more = format!("bytes of {SIZE}, status 200");
+    until(&more);
+    tmux.keys(&["Enter"]).expect("type");
+    tmux.until(|text| !text.contains(&more)).expect("less");
     tmux.keys(&["/", "nothing-of-that-name", "Enter"])
         .expect("type");
     until("nothing matches the filter");
-    tmux.keys(&["Escape"]).expect("type");
     tmux.keys(&["Escape"]).expect("type");
     until(IMAGE);
     tmux.resize(60, 12).expect("resize");

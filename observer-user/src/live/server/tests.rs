@@ -67,7 +67,7 @@ async fn answer(mut asked: mpsc::Receiver<Ask>, padding: usize) {
     while let Some(ask) = asked.recv().await {
         count += 1;
         let message = match ask.question {
-            Question::Snapshot => {
+            Question::Snapshot { .. } => {
                 let mut snapshot = Snapshot::default();
                 snapshot.findings.resize_with(1, Default::default);
                 snapshot.findings[0].says = "x".repeat(padding);

@@ -24,6 +24,7 @@ use self::{fact::Asked, packet::Options, transfer::Transfer};
 use super::{
     classify::{Access, Class, Classifier, Proto, Subject},
     event::Kind,
+    first::first,
     loss::Loss,
     stall::{STALLED_AFTER_NS, WaitsFor},
     target::Target,
@@ -258,14 +259,15 @@ impl Transfers {
         transfers.map(|transfer| (transfer.asked(), transfer.is_waiting()))
     }
 
-    /// What lives, so many at most and the oldest of more, and how many there are.
+    /// What lives, so many at most, of more those that come first, and how many there are.
     pub fn rows(&self, most: usize) -> (Vec<Row>, usize) {
-        let row = |transfer: &Transfer| transfer.row(self.stalled_after_ns);
-        let mut rows: Vec<Row> = self.transfers.values().filter_map(row).collect();
-        let count = rows.len();
-        rows.sort_unstable_by_key(|row| row.asked.begun_ns);
-        rows.truncate(most);
-        (rows, count)
+        let lives = |transfer: &&Transfer| !transfer.is_over();
+        let all: Vec<&Transfer> = self.transfers.values().filter(lives).collect();
+        let count = all.len();
+        let rank = |transfer: &&Transfer| transfer.rank(self.stalled_after_ns);
+        let first = first(all, most, rank).into_iter();
+        let rows = first.filter_map(|transfer| transfer.row(self.stalled_after_ns));
+        (rows.collect(), count)
     }
 
     fn on_request(&mut self, event: &Event<'_>, facts: &mut Vec<Fact>) {

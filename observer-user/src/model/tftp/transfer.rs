@@ -11,6 +11,7 @@ use super::{
     packet::{self, Options},
 };
 use crate::model::{
+    first::Rank,
     loss::Loss,
     stall::{Standstill, WaitsFor},
     target::Target,
@@ -103,6 +104,10 @@ impl Transfer {
     pub(super) fn stalled(&self, after_ns: u64) -> Option<WaitsFor> {
         let standstill = self.standstill.as_ref();
         standstill.and_then(|standstill| standstill.lasting(after_ns))
+    }
+
+    pub(super) fn rank(&self, stalled_after_ns: u64) -> Rank {
+        Rank::new(self.stalled(stalled_after_ns), self.asked.begun_ns)
     }
 
     /// As people look at it, while it lives.

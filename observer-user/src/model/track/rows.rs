@@ -3,6 +3,7 @@
 use super::{Connection, Exchange, Tracker};
 use crate::model::{
     fact::{Asked, ExchangeId, Phases},
+    first::{Rank, first},
     http::Status,
     limiter::Limiter,
     stall::WaitsFor,
@@ -72,25 +73,27 @@ pub struct Row {
 /// Some that live, and how many do.
 #[derive(Debug, Default)]
 pub struct Rows {
-    /// The oldest first.
+    /// What stands still, then the rest, each the oldest first.
     pub rows: Vec<Row>,
     /// Of so many.
     pub count: usize,
 }
 
 impl Tracker {
-    /// What lives at `now_ns`: so many at most, the oldest of more.
+    /// What lives at `now_ns`: so many at most, of more those that come first.
     pub fn rows(&self, now_ns: u64, most: usize) -> Rows {
-        let mut all: Vec<(u64, &Connection, &Exchange)> = Vec::new();
+        let mut all: Vec<(Rank, &Connection, &Exchange)> = Vec::new();
         for connection in self.connections.values() {
-            let begun = |exchange: &Exchange| exchange.asked().map(|asked| asked.begun_ns);
+            let rank = |exchange: &Exchange| {
+                let stalled = exchange.stalled(self.stalled_after_ns);
+                Some(Rank::new(stalled, exchange.asked()?.begun_ns))
+            };
             let exchanges = connection.exchanges();
-            all.extend(exchanges.filter_map(|one| Some((begun(one)?, connection, one))));
+            all.extend(exchanges.filter_map(|one| Some((rank(one)?, connection, one))));
         }
         let count = all.len();
-        all.sort_unstable_by_key(|(begun_ns, ..)| *begun_ns);
-        all.truncate(most);
-        let rows = all.into_iter().filter_map(|(_, connection, exchange)| {
+        let first = first(all, most, |(rank, ..)| *rank);
+        let rows = first.into_iter().filter_map(|(_, connection, exchange)| {
             let row = exchange.row(now_ns, self.stalled_after_ns)?;
             Some(Row {
                 retransmits: connection.retransmits(),

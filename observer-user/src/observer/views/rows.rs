@@ -16,9 +16,6 @@ use crate::{
     },
 };
 
-/// Rows of a snapshot, requests and transfers together.
-pub(super) const ROWS: usize = 10_000;
-
 /// What had moved of each row in the last snapshot.
 #[derive(Debug, Default)]
 pub(super) struct Paces(HashMap<String, Pace>);

@@ -2,15 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    protocol,
-    rows::{Now, ROWS},
-};
+use super::{protocol, rows::Now};
 use crate::{
     clock::{monotonic_ns, unix},
     kernel::ProbeRuns,
     live::message::{
-        Count, Endpoint, Finding, Link, Listener, Probe, Quantiles, Row, Snapshot, Table, UdpQueue,
+        Count, Endpoint, Finding, Link, Listener, Probe, Quantiles, ROWS, Row, Snapshot, Table,
+        UdpQueue,
     },
     model::{
         classify::Proto, event::Kind, links::Total as LinkTotal, loss::Loss, minute,
@@ -20,10 +18,10 @@ use crate::{
 };
 
 impl Observer {
-    /// Right behind a look.
-    pub(super) fn state(&mut self) -> Snapshot {
+    /// Right behind a look, with so many rows.
+    pub(super) fn state(&mut self, rows: usize) -> Snapshot {
         let now_ns = monotonic_ns();
-        let (rows, rows_left_out) = self.rows(now_ns);
+        let (rows, rows_left_out) = self.rows(now_ns, rows.min(ROWS));
         Snapshot {
             at_s: unix().as_secs_f64(),
             uptime_s: self.views.began.elapsed().as_secs_f64(),
@@ -44,9 +42,9 @@ impl Observer {
         }
     }
 
-    fn rows(&mut self, now_ns: u64) -> (Vec<Row>, usize) {
-        let requests = self.tracker.rows(now_ns, ROWS);
-        let (transfers, count) = self.transfers.rows(ROWS);
+    fn rows(&mut self, now_ns: u64, most: usize) -> (Vec<Row>, usize) {
+        let requests = self.tracker.rows(now_ns, most);
+        let (transfers, count) = self.transfers.rows(most);
         let now = Now {
             ns: now_ns,
             unix: unix(),
@@ -55,8 +53,12 @@ impl Observer {
         let transfers = transfers.iter().map(|row| now.transfer(row));
         let requests_told = requests.rows.iter().map(|row| now.request(row));
         let mut rows: Vec<Row> = transfers.chain(requests_told).collect();
-        rows.sort_by(|a, b| b.age_s.total_cmp(&a.age_s));
-        rows.truncate(ROWS);
+        rows.sort_by(|a, b| {
+            let moves = |row: &Row| row.stalled_by.is_none();
+            let older = || b.age_s.total_cmp(&a.age_s);
+            moves(a).cmp(&moves(b)).then_with(older)
+        });
+        rows.truncate(most);
         self.views.paces.measure(&mut rows, now_ns);
         let left_out = requests.count + count - rows.len();
         (rows, left_out)

@@ -104,7 +104,8 @@ pub(super) fn help(width: usize) -> Vec<Line<'static>> {
         "Ctrl-Z   stop for now;  Ctrl-L   draw anew;  q, Ctrl-C   quit",
         "",
         "> is the selected line, ! one with which something is wrong: it stands still, or failed.",
-        "limiter: what sending waited for. server: it did not write; send_buffer: of the socket;",
+        "Transfers are sorted at first by whether they stand still, then by age.",
+        "waits for: what sending waited for. server: it did not write; send_buffer: of the socket;",
         "client_window: the client did not read; path: the network, also at full speed.",
         "any key goes back",
     ];

@@ -3,7 +3,7 @@
 use ratatui::text::Line;
 
 use crate::{
-    live::message::Row,
+    live::message::{ROWS, Row},
     top::{
         entry::{Entry, Order},
         list::Column,
@@ -115,15 +115,20 @@ pub(super) fn entries(state: &State) -> Vec<Box<dyn Entry + '_>> {
         .collect()
 }
 
-/// That there are more.
+/// That there are more, and how to see them.
 pub(super) fn left_out(state: &State, width: usize) -> Vec<Line<'static>> {
-    let left_out = state
-        .snapshot
-        .as_ref()
-        .map_or(0, |snapshot| snapshot.rows_left_out);
+    let Some(snapshot) = state.snapshot.as_ref() else {
+        return Vec::new();
+    };
+    let left_out = snapshot.rows_left_out;
     if left_out == 0 {
         return Vec::new();
     }
-    let text = format!("! {left_out} more, younger than these, are not shown");
+    let text = match snapshot.rows.len() < ROWS {
+        true => format!(
+            "{left_out} more behind what stands still and the oldest: End, / and < > show all"
+        ),
+        false => format!("! {left_out} more, younger than these, are not shown"),
+    };
     vec![Line::from(text::fit(&text, width, Side::Left))]
 }

@@ -72,7 +72,7 @@ pub(super) fn measure(netns: &Netns, rounds: usize) -> Result<Vec<Figure>> {
 }
 
 /// What something returns, and the daemon's time meanwhile: in percent of a core, and all of it.
-fn during<T>(
+pub(in crate::bench) fn during<T>(
     observer: &Observer,
     something: impl FnOnce() -> Result<T>,
 ) -> Result<(T, f64, Duration)> {

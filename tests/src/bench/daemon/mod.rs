@@ -1,6 +1,6 @@
 //! What the daemon's own process takes: time to start, processor time, memory, and a scrape.
 
-mod busy;
+pub(super) mod busy;
 mod crowded;
 
 use std::time::Instant;
