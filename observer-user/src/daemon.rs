@@ -4,15 +4,16 @@ use std::{
     future::Future,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     os::unix::net::UnixListener,
+    panic::resume_unwind,
     path::Path,
     sync::Arc,
+    thread,
     time::Duration,
 };
 
 use anyhow::{Context as _, Result, bail};
 use tokio::{
-    signal::unix::{SignalKind, signal},
-    sync::{mpsc, watch},
+    sync::{mpsc, oneshot, watch},
     task::JoinHandle,
     time::{sleep, timeout},
 };
@@ -27,11 +28,12 @@ use crate::{
     http,
     kernel::{self, Kernel, Settings},
     live::{self, Ask, Place, Viewers},
-    manager::Manager,
+    manager::{self, Manager},
     metrics::Metrics,
     model::{queues::Queues, tftp::Transfers, track::Tracker, verdict::Verdict},
     observer::{Observer, Parts, Servers, Views},
     reload::Reloader,
+    signals::{Signals, Stop},
     watched::{Reason, Watched},
 };
 
@@ -51,30 +53,55 @@ pub struct Prepared {
     kernel: Kernel,
 }
 
-/// Attaches and binds, and gives up what only that needs. What is given up is a thread's own: call
-/// it before there is a second one.
-pub fn prepare(config: &Config) -> Result<Prepared> {
+/// Attaches and binds, and gives up what only that needs; nothing if a stop comes first. What is given
+/// up is a thread's own: call it before there is a second one.
+pub async fn prepare(config: &Config, stop: &mut Stop) -> Result<Option<Prepared>> {
     kernel::preflight()?;
     let listeners = http::bind(&config.listen, PORT)?;
     let addresses = addresses(&listeners)?;
     let settings = settings(config, &addresses)?;
     let viewed = place(config.live_socket.as_deref())?;
-    let kernel = Kernel::attach(&settings)?;
+    let attached = tokio::select! {
+        kernel = attach(settings.clone()) => Some(kernel?),
+        () = stop.asked() => None,
+    };
+    let Some(kernel) = attached else {
+        manager::stopping_early();
+        tracing::info!("stopped before anything was observed");
+        return Ok(None);
+    };
     confine(kernel.needs_bpf());
-    Ok(Prepared {
+    Ok(Some(Prepared {
         listeners,
         addresses,
         settings,
         viewed,
         kernel,
-    })
+    }))
+}
+
+/// Attaches on a thread of its own, which is over then. A signal would have the verifier give up what
+/// that thread loads (`EAGAIN`); it is another one's to handle.
+async fn attach(settings: Settings) -> Result<Kernel> {
+    let (done, attached) = oneshot::channel();
+    let attaching = thread::Builder::new().name("attach".to_owned());
+    let attaching = attaching.spawn(move || done.send(Kernel::attach(&settings)).is_ok());
+    let attaching = attaching.context("start a thread")?;
+    let attached = attached.await;
+    attaching
+        .join()
+        .unwrap_or_else(|panic| resume_unwind(panic));
+    attached.context("nothing was attached")?
 }
 
 /// Observes until SIGINT or SIGTERM.
-pub async fn run(args: RunArgs, config: Config, prepared: Prepared) -> Result<()> {
-    // First, so that no signal ends us without a last drain.
-    let stop = stop_signal()?;
-    let hangups = signal(SignalKind::hangup()).context("handle SIGHUP")?;
+pub async fn run(
+    args: RunArgs,
+    config: Config,
+    prepared: Prepared,
+    signals: Signals,
+) -> Result<()> {
+    let Signals { mut stop, hangups } = signals;
     let wedge_after = args.wedge_after;
     let Prepared {
         listeners,
@@ -156,7 +183,7 @@ pub async fn run(args: RunArgs, config: Config, prepared: Prepared) -> Result<()
     let stop_observing_at = wedged_or(said(stop_asked), wedge_after);
     let observer = tokio::spawn(observer.run(ring, asked, asks, reloaded, stop_observing_at));
     manager.ready(status);
-    let observed = until_stopped(observer, stop, || {
+    let observed = until_stopped(observer, stop.asked(), || {
         manager.stopping();
         stop_observing.send_replace(true);
     })
@@ -246,17 +273,6 @@ fn watched_by(
         });
     }
     (viewers, asked)
-}
-
-fn stop_signal() -> Result<impl Future<Output = ()>> {
-    let mut interrupt = signal(SignalKind::interrupt()).context("handle SIGINT")?;
-    let mut terminate = signal(SignalKind::terminate()).context("handle SIGTERM")?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
-            _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
-        }
-    })
 }
 
 /// For the service manager.

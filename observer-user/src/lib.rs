@@ -22,5 +22,6 @@ pub mod metrics;
 pub mod model;
 pub mod observer;
 pub mod reload;
+pub mod signals;
 pub mod top;
 pub mod watched;

@@ -21,6 +21,8 @@ use crate::health::{Health, Progress};
 const WAITING: usize = 8;
 /// Looks at our progress in the time that the manager gives us.
 const LOOKS: u32 = 4;
+/// How long an end waits until it is told.
+const LAST_WORD: Duration = Duration::from_millis(200);
 /// Without a watchdog nothing is looked at.
 const NEVER: Duration = Duration::from_secs(3600);
 
@@ -74,6 +76,21 @@ impl Manager {
         {
             tracing::debug!("the service manager is not told: it does not read");
         }
+    }
+}
+
+/// The end has begun before there was anything to be ready for. It waits until that is told, but not
+/// for a manager that does not read.
+pub fn stopping_early() {
+    let (done, told) = sync_channel(1);
+    let tell = move || {
+        send(&State::Stopping);
+        // Who does not wait any more has ended.
+        let _ = done.send(());
+    };
+    // Without a thread it ends untold.
+    if thread::Builder::new().spawn(tell).is_ok() {
+        let _ = told.recv_timeout(LAST_WORD);
     }
 }
 

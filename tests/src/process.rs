@@ -73,6 +73,17 @@ fn behind_name(stat: &str) -> Option<&str> {
     stat.rsplit_once(") ").map(|(_, behind)| behind)
 }
 
+/// `SigCgt:` of `/proc/PID/status` (proc_pid_status(5)).
+fn is_handled(status: &str, signal: Signal) -> Result<bool> {
+    let caught = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigCgt:\t"));
+    let caught = u64::from_str_radix(caught.context("signals that are caught")?, 16)?;
+    Ok(caught >> (signal.as_raw() - 1) & 1 == 1)
+}
+
+/// Many times what a process takes until it handles its signals.
+const STARTED: Duration = Duration::from_secs(10);
 /// From SIGTERM to SIGKILL.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -104,6 +115,16 @@ impl Process {
         kill_process(self.pid(), signal).with_context(|| format!("signal {signal:?}"))
     }
 
+    /// Waits until it handles a signal: before, it is any process, which ends as the signal says.
+    pub fn until_handled(&self, signal: Signal) -> Result<()> {
+        let begun = Instant::now();
+        let path = format!("/proc/{}/status", self.pid().as_raw_nonzero());
+        while !is_handled(&fs::read_to_string(&path).context("a status")?, signal)? {
+            ensure!(begun.elapsed() < STARTED, "{signal:?} is never handled");
+        }
+        Ok(())
+    }
+
     /// Sends a signal and waits for the end; returns how long it took and how it went.
     pub fn end(mut self, signal: Signal) -> Result<(Duration, std::process::ExitStatus)> {
         let asked = Instant::now();
@@ -133,6 +154,16 @@ impl Drop for Process {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_signal_is_handled_whose_bit_is_set() {
+        let handled = |signal| {
+            let status = "Name:\ta\nSigCgt:\t0000000000004001\n";
+            is_handled(status, signal).expect("a status")
+        };
+        let signals = [Signal::HUP, Signal::TERM, Signal::INT];
+        assert_eq!(signals.map(handled), [true, true, false]);
+    }
 
     #[test]
     fn a_parent_is_told_whatever_the_name() {

@@ -1,11 +1,13 @@
 //! Stopped, and killed at any moment, under load and over and over: the server notices nothing,
 //! nothing stays behind.
 //!
-//! `PXE_OBSERVER_STOPS` and `PXE_OBSERVER_KILLS` make it longer: 1000 and 200 take a quarter of an hour.
+//! `PXE_OBSERVER_STOPS`, `PXE_OBSERVER_EARLY_STOPS` and `PXE_OBSERVER_KILLS` make it longer: 1000, 100
+//! and 200 take a quarter of an hour.
 
 use std::{
     collections::BTreeSet,
     env, fs,
+    io::Read as _,
     net::Ipv4Addr,
     process::{Command, Stdio},
     sync::atomic::{AtomicBool, Ordering},
@@ -17,6 +19,7 @@ use rustix::process::Signal;
 use tests::{
     bpf::{self, Object},
     client::curl,
+    manager::Manager,
     netns::Netns,
     nginx::Nginx,
     observer::{self, Observer},
@@ -25,11 +28,14 @@ use tests::{
 };
 
 const STOPS: usize = 50;
+const EARLY_STOPS: usize = 30;
 const KILLS: usize = 20;
 /// Many times what the load or the kernel needs.
 const GRACE: Duration = Duration::from_secs(10);
 /// A start takes less.
 const STARTED: Duration = Duration::from_millis(1500);
+/// Most of a start: what is stopped so early has nothing to serve yet.
+const STARTING: Duration = Duration::from_millis(300);
 
 #[test]
 fn stopped_under_load_it_leaves_nothing_behind() {
@@ -45,6 +51,21 @@ fn stopped_under_load_it_leaves_nothing_behind() {
             assert!(status.success(), "{log}");
             wait_until_gone(&held);
         }
+    });
+}
+
+#[test]
+fn stopped_while_it_starts_it_ends_well_and_leaves_nothing_behind() {
+    under_load(18_086, |port| {
+        let mut held = BTreeSet::new();
+        let mut early = 0;
+        for _ in 0..times("PXE_OBSERVER_EARLY_STOPS", EARLY_STOPS) {
+            let (found, log) = stop_while_it_starts(port);
+            held.extend(found);
+            early += usize::from(log.contains("stopped before anything was observed"));
+        }
+        assert!(early > 0, "no stop came before it observed");
+        wait_until_gone(&held);
     });
 }
 
@@ -126,6 +147,35 @@ fn kill_at_any_moment(port: u16) -> BTreeSet<Object> {
     let held = bpf::held_by(process.pid());
     process.end(Signal::KILL).expect("kill");
     held
+}
+
+/// Returns what it held just before, and what it said.
+fn stop_while_it_starts(port: u16) -> (BTreeSet<Object>, String) {
+    let manager = Manager::new().expect("manager");
+    let folder = tempfile::tempdir().expect("folder");
+    let socket = folder.path().join("live.sock");
+    let mut command = Command::new(observer::binary());
+    command.args(["run", "--web.listen-address", "127.0.0.1:0", "--http-port"]);
+    command
+        .arg(port.to_string())
+        .arg("--live-socket")
+        .arg(&socket)
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped());
+    manager.manage(&mut command, None);
+    let mut process = Process::start(&mut command).expect("start");
+    let mut stderr = process.child().stderr.take().expect("its log");
+    process.until_handled(Signal::TERM).expect("handled");
+    // Any moment is as good: this is what is tested, not waited for.
+    thread::sleep(STARTING.mul_f64(fastrand::f64()));
+    let held = bpf::held_by(process.pid());
+    let (_, status) = process.end(Signal::TERM).expect("stop");
+    let mut log = String::new();
+    stderr.read_to_string(&mut log).expect("its log");
+    assert_eq!(status.code(), Some(0), "{log}");
+    manager.until("STOPPING=1").expect("stopping is told");
+    assert!(!fs::exists(socket).expect("a folder"), "{log}");
+    (held, log)
 }
 
 fn observed_something(observer: &Observer) {

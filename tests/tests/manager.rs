@@ -1,23 +1,31 @@
 //! What the service manager is told, and when it no longer is.
 
-use std::{process::Command, time::Duration};
+use std::{
+    process::{Command, Stdio},
+    time::Duration,
+};
 
 use rustix::process::Signal;
 use tests::{
     client,
     manager::Manager,
     observer::{self, Observer},
+    process::Process,
     require_root,
 };
 
 /// What a manager gives the daemon between two signs of life.
 const WATCHDOG: Duration = Duration::from_secs(2);
 
-fn start(manager: &Manager, watchdog: Option<Duration>, arguments: &[&str]) -> Observer {
+fn command(manager: &Manager, watchdog: Option<Duration>, arguments: &[&str]) -> Command {
     let mut command = Command::new(observer::binary());
     command.args(["run", "--web.listen-address", "127.0.0.1:0"]);
     manager.manage(command.args(arguments), watchdog);
-    Observer::start_command(&mut command).expect("observer")
+    command
+}
+
+fn start(manager: &Manager, watchdog: Option<Duration>, arguments: &[&str]) -> Observer {
+    Observer::start_command(&mut command(manager, watchdog, arguments)).expect("observer")
 }
 
 #[test]
@@ -41,6 +49,24 @@ fn it_tells_when_it_is_ready_reloads_and_stops() {
     assert!(status.success());
     let stopping = manager.until("STOPPING=1").expect("stopping");
     assert!(stopping.contains("STATUS=draining once more"), "{stopping}");
+}
+
+/// It neither ends it nor has the verifier give a program up.
+#[test]
+fn a_reload_asked_for_while_it_starts_is_done_once_it_has() {
+    require_root();
+    let manager = Manager::new().expect("manager");
+    let mut command = command(&manager, None, &["--http-port", "18233"]);
+    command.stdin(Stdio::null()).stderr(Stdio::null());
+    let process = Process::start(&mut command).expect("start");
+    process.until_handled(Signal::HUP).expect("handled");
+    process.signal(Signal::HUP).expect("reload");
+    let ready = manager.until("READY=1").expect("ready");
+    assert!(ready.contains("with 5 of 5 probes"), "{ready}");
+    manager.until("RELOADING=1").expect("reloading");
+    manager.until("READY=1").expect("ready again");
+    let (_, status) = process.end(Signal::TERM).expect("stop");
+    assert!(status.success(), "{status}");
 }
 
 #[test]
