@@ -33,10 +33,12 @@ use crate::{
 
 /// Default port of the scrape endpoint.
 pub const PORT: u16 = 10_069;
-/// What the last drain and the scrapes in hand get when we stop.
-const LAST_DRAIN: Duration = Duration::from_millis(600);
-/// What connections under way get then.
-const LAST_ANSWERS: Duration = Duration::from_millis(200);
+/// What connections under way get when we stop: by then their client has asked, and reads.
+const LAST_ANSWERS: Duration = Duration::from_millis(300);
+/// What the last drain gets then.
+const LAST_DRAIN: Duration = Duration::from_millis(500);
+/// What the names of the last ports get.
+const LAST_NAMES: Duration = Duration::from_millis(100);
 
 /// Attached, bound and confined; nothing runs yet.
 pub struct Prepared {
@@ -143,15 +145,19 @@ pub async fn run(
     let stop_observing_at = wedged_or(said(stop_asked), wedge_after);
     let observer = tokio::spawn(observer.run(ring, asked, asks, reloaded, stop_observing_at));
     manager.ready(status);
-    let observed = until_stopped(observer, stop.asked(), || {
+    let ended = async {
+        stop.asked().await;
         manager.stopping();
+        stop_serving.send_replace(true);
+        // As long as there is somebody who knows the answers.
+        if timeout(LAST_ANSWERS, server).await.is_err() {
+            tracing::debug!("a connection did not end in time");
+        }
         stop_observing.send_replace(true);
-    })
-    .await;
-    stop_serving.send_replace(true);
-    let last = async { tokio::join!(server, named) };
-    if timeout(LAST_ANSWERS, last).await.is_err() {
-        tracing::debug!("a connection did not end in time, or the last ports are not named");
+    };
+    let observed = until_stopped(observer, ended).await;
+    if timeout(LAST_NAMES, named).await.is_err() {
+        tracing::debug!("the last ports are not named");
     }
     observed?;
     tracing::info!("stopped; nothing is attached any more");
@@ -181,19 +187,15 @@ async fn wedged_or(stop: impl Future<Output = ()>, seconds: Option<u64>) {
 async fn until_stopped(
     mut observer: JoinHandle<std::io::Result<()>>,
     stop: impl Future<Output = ()>,
-    tell: impl FnOnce(),
 ) -> Result<()> {
     let observed = tokio::select! {
         observed = &mut observer => observed,
-        () = stop => {
-            tell();
-            tokio::select! {
-                observed = observer => observed,
-                () = sleep(LAST_DRAIN) => {
-                    bail!("events were not being drained: stopped without a last drain")
-                }
+        () = stop => tokio::select! {
+            observed = observer => observed,
+            () = sleep(LAST_DRAIN) => {
+                bail!("events were not being drained: stopped without a last drain")
             }
-        }
+        },
     };
     observed
         .context("the observer task panicked")?

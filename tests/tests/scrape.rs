@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::{BufRead as _, BufReader, Write as _},
     net::{Ipv4Addr, SocketAddr, TcpStream},
     process::Command,
     sync::atomic::{AtomicBool, Ordering},
@@ -10,9 +11,12 @@ use std::{
 };
 
 use observer_user::kernel::Hook;
+use rustix::process::Signal;
+use socket2::{Domain, Socket, Type};
 use tests::{
     client,
     load::Load,
+    manager::Manager,
     netns::Netns,
     nginx::Nginx,
     observer::{self, Observer},
@@ -285,4 +289,51 @@ fn a_connection_that_cannot_be_taken_is_an_error() {
         assert!(errors >= 1.0, "{errors} errors");
     });
     observer.stop().expect("stop");
+}
+
+/// Of a connection at which the server can send little at a time, so that most of an answer is still
+/// in its hands.
+#[test]
+fn a_scrape_in_hand_at_a_stop_is_finished() {
+    require_root();
+    let netns = Netns::new("stop").expect("netns");
+    let little = || fs::write("/proc/sys/net/ipv4/tcp_wmem", "4096 4096 4096");
+    netns.inside(little).expect("inside").expect("sysctl");
+    // What was sent before the stop: a part of the request, all of it.
+    for sent in [10, REQUEST.len()] {
+        let manager = Manager::new().expect("manager");
+        let mut command = netns.command(&observer::binary().to_string_lossy());
+        command.args(["run", "--web.listen-address", "127.0.0.1:0"]);
+        command.args(["--http-port", "18207", "--no-live-socket"]);
+        manager.manage(&mut command, None);
+        let observer = Observer::start_command(&mut command).expect("observer");
+        let mut stream = netns.inside(|| begin(observer.address(), sent));
+        let stream = stream.as_mut().expect("inside");
+        observer.signal(Signal::TERM).expect("stop");
+        manager.until("STOPPING=1").expect("it is told");
+        stream.get_mut().write_all(&REQUEST[sent..]).expect("ask");
+        let (head, body) = client::read_answer(stream).expect("an answer");
+        assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+        assert!(body.len() > 10 * ROOM, "all of it is sent at once");
+        let (_, status, log) = observer.stop().expect("stop");
+        assert!(status.success(), "{log}");
+    }
+}
+
+const REQUEST: &[u8] = b"GET /metrics HTTP/1.1\r\nHost: test\r\n\r\n";
+/// What a client with little room is sent.
+const ROOM: usize = 8_192;
+
+/// The beginning of a request, and if that is all of it, of its answer.
+fn begin(address: SocketAddr, sent: usize) -> BufReader<TcpStream> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("socket");
+    socket.set_recv_buffer_size(ROOM / 2).expect("little room");
+    socket.connect(&address.into()).expect("connect");
+    let mut stream = BufReader::with_capacity(1, TcpStream::from(socket));
+    client::prepare(stream.get_ref()).expect("patience");
+    stream.get_mut().write_all(&REQUEST[..sent]).expect("ask");
+    if sent == REQUEST.len() {
+        stream.fill_buf().expect("an answer begins");
+    }
+    stream
 }

@@ -5,6 +5,7 @@ use std::{
     collections::VecDeque,
     future::poll_fn,
     io,
+    iter::from_fn,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
@@ -40,7 +41,7 @@ const BACK_OFF: Duration = Duration::from_millis(100);
 /// Says that it comes round as often, whether or not anybody connects.
 const TURN: Duration = Duration::from_millis(250);
 
-/// Serves until `stop` says true or is dropped; connections under way finish their answer.
+/// Serves until `stop` says true or is dropped; who connected before is answered still.
 pub async fn serve(
     listeners: Vec<TcpListener>,
     router: Router,
@@ -60,14 +61,16 @@ pub async fn serve(
             _ = stop.wait_for(|stop| *stop) => break,
         };
         match accepted {
-            Ok(stream) => connections.admit(connection(stream, router.clone(), stop.clone())),
+            Ok(stream) => connections.admit(connection(stream, router.clone())),
             Err(_) => {
                 errors.count(Failure::Accept);
                 tokio::time::sleep(BACK_OFF).await;
             }
         }
     }
-    drop(listeners);
+    for stream in listeners.into_iter().flat_map(queued).take(CONNECTIONS) {
+        connections.admit(connection(stream, router.clone()));
+    }
     while connections.running.join_next().await.is_some() {}
 }
 
@@ -80,6 +83,17 @@ fn poll_accept(
         Some(Poll::Ready(accepted)) => Poll::Ready(accepted.map(|(stream, _)| stream)),
         Some(Poll::Pending) | None => Poll::Pending,
     }
+}
+
+/// Who waits to be accepted, as the kernel has it: the runtime may not have heard of it yet.
+fn queued(listener: TcpListener) -> impl Iterator<Item = TcpStream> {
+    let listener = listener.into_std().ok();
+    let accept = move || {
+        let (stream, _) = listener.as_ref()?.accept().ok()?;
+        stream.set_nonblocking(true).ok()?;
+        TcpStream::from_std(stream).ok()
+    };
+    from_fn(accept)
 }
 
 /// Those under way. Where there are as many as there may be, the oldest makes place for the new:
@@ -104,7 +118,7 @@ impl Connections {
     }
 }
 
-async fn connection(stream: TcpStream, router: Router, mut stop: watch::Receiver<bool>) {
+async fn connection(stream: TcpStream, router: Router) {
     // One request each: between two, a connection would only hold its place.
     let served = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -112,13 +126,8 @@ async fn connection(stream: TcpStream, router: Router, mut stop: watch::Receiver
         .max_buf_size(HEAD_MAX)
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    tokio::pin!(served);
-    tokio::select! {
-        // A client that breaks off, or is cut off, is its own affair.
-        _ = timeout(CONNECTION_TIMEOUT, &mut served) => return,
-        _ = stop.wait_for(|stop| *stop) => served.as_mut().graceful_shutdown(),
-    }
-    let _ = served.await;
+    // A client that breaks off, or is cut off, is its own affair.
+    let _ = timeout(CONNECTION_TIMEOUT, served).await;
 }
 
 #[cfg(test)]
@@ -247,6 +256,23 @@ mod tests {
         stream.write_all(GET.as_bytes()).await.expect("ask");
         tokio::time::sleep(2 * CONNECTION_TIMEOUT).await;
         assert!(said(&mut stream).await.len() < LARGE);
+    }
+
+    /// Its request may wait for us in the kernel only.
+    #[tokio::test]
+    async fn who_connected_before_a_stop_is_answered() {
+        let (addresses, stop) = start(2).await;
+        let ask = |n: usize| {
+            let mut stream = std::net::TcpStream::connect(addresses[n % 2]).expect("connect");
+            std::io::Write::write_all(&mut stream, GET.as_bytes()).expect("ask");
+            stream.set_nonblocking(true).expect("asynchronous");
+            TcpStream::from_std(stream).expect("asynchronous")
+        };
+        let asked: Vec<TcpStream> = (0..20).map(ask).collect();
+        stop.send(true).expect("it runs");
+        for mut stream in asked {
+            assert!(said(&mut stream).await.ends_with("hello"));
+        }
     }
 
     #[tokio::test]
