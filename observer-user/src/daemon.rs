@@ -137,7 +137,6 @@ pub async fn run(
         health: Arc::clone(&health),
         status: status.clone(),
     };
-    tokio::spawn(reloader.run(hangups));
 
     let asks = watched_by(viewed, &shared, stop_serving.subscribe());
     let (observer, named) = assembly::assemble(&config, &settings, kernel, &shared)?;
@@ -145,6 +144,8 @@ pub async fn run(
     let stop_observing_at = wedged_or(said(stop_asked), wedge_after);
     let observer = tokio::spawn(observer.run(ring, asked, asks, reloaded, stop_observing_at));
     manager.ready(status);
+    // A reload that was asked for meanwhile is told of behind that.
+    tokio::spawn(reloader.run(hangups));
     let ended = async {
         stop.asked().await;
         manager.stopping();
