@@ -25,6 +25,7 @@ pub mod prometheus;
 pub mod python;
 pub mod relay;
 pub mod scrape;
+pub mod screenshot;
 pub mod server;
 pub mod stage;
 pub mod starve;

@@ -54,6 +54,11 @@ impl Tmux {
         run(self.command().args(["capture-pane", "-p"]))
     }
 
+    /// The same with its colours, as escape sequences.
+    pub fn styled(&self) -> Result<String> {
+        run(self.command().args(["capture-pane", "-e", "-p"]))
+    }
+
     /// What tmux knows of it (FORMATS in tmux(1)).
     pub fn says(&self, format: &str) -> Result<String> {
         let said = run(self.command().args(["display-message", "-p", format]))?;

@@ -52,6 +52,8 @@ enum Command {
         #[arg(allow_hyphen_values = true, value_name = "ARG")]
         args: Vec<String>,
     },
+    /// Take the picture of `top` in docs anew, of boots that starve, as root
+    Screenshot,
     /// Run a static program as root on other kernels, each in a virtual machine
     Kernels(kernels::Args),
 }
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
         Command::Verify { args } => run::verify(&args),
         Command::Bench { args } => run::bench(&args),
         Command::Starve { args } => run::starve(&args),
+        Command::Screenshot => run::screenshot(),
         Command::Kernels(args) => kernels::run(&args.into()),
     };
     match result {

@@ -61,6 +61,10 @@ pub(crate) fn bench(args: &[String]) -> Result<()> {
 
 /// Starves boots, and holds what the observer says against what was injected.
 pub(crate) fn starve(args: &[String]) -> Result<()> {
+    starving("starve", args)
+}
+
+fn starving(binary: &str, args: &[String]) -> Result<()> {
     ensure!(
         sh::is_root(),
         "starvation is made in network namespaces: run this as root"
@@ -69,7 +73,13 @@ pub(crate) fn starve(args: &[String]) -> Result<()> {
     packages::install(&test::PROGRAMS)?;
     build_observer()?;
     let observer = build::target_dir().join("release/pxe-observer");
-    sh::run(of_tests("starve", args).env("PXE_OBSERVER", observer))
+    sh::run(of_tests(binary, args).env("PXE_OBSERVER", observer))
+}
+
+/// Takes the picture that the README shows.
+pub(crate) fn screenshot() -> Result<()> {
+    let file = build::root().join("docs/top.svg").display().to_string();
+    starving("screenshot", &[file])
 }
 
 fn build_observer() -> Result<()> {

@@ -4,7 +4,10 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 
-use super::{Streams, text::printable};
+use super::{
+    Streams,
+    text::{figure, printable},
+};
 use crate::live::{
     client::{Client, SocketArgs},
     message::{Finding, Message, Request, Snapshot},
@@ -77,7 +80,7 @@ fn sentence(finding: &Finding) -> String {
         printable(&finding.says)
     );
     for (name, value) in &finding.evidence {
-        text += &format!("  {} = {value}\n", printable(name));
+        text += &format!("  {} = {}\n", printable(name), figure(*value));
     }
     text
 }

@@ -1,4 +1,4 @@
-//! What others wrote, for a terminal.
+//! What others wrote, and what was measured, for a terminal.
 
 /// Without what a terminal would obey or show as it likes: control characters, those that turn the
 /// direction of text (Unicode TR 9), and those that join or vary others are replaced.
@@ -16,6 +16,18 @@ pub fn printable(text: &str) -> String {
     text.chars().map(safe).collect()
 }
 
+/// A number that was measured: whole where it is large, else three places of it.
+pub fn figure(value: f64) -> String {
+    if value.fract() == 0.0 || value.abs() >= 1_000.0 {
+        return format!("{value:.0}");
+    }
+    let places = format!("{value:.3}");
+    places
+        .trim_end_matches('0')
+        .trim_end_matches('.')
+        .to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -30,6 +42,21 @@ mod tests {
             ("a\u{202e}b", "a\u{fffd}b"),
         ] {
             assert_eq!(printable(text), expected);
+        }
+    }
+
+    #[test]
+    fn a_figure_has_as_many_places_as_it_takes() {
+        for (value, text) in [
+            (0.0, "0"),
+            (-3.0, "-3"),
+            (128.5, "128.5"),
+            (0.654_691_567, "0.655"),
+            (0.000_1, "0"),
+            (472_015.927, "472016"),
+            (f64::NAN, "NaN"),
+        ] {
+            assert_eq!(figure(value), text);
         }
     }
 }

@@ -130,7 +130,7 @@ fn said(state: &State, width: usize) -> Line<'static> {
         text::count(sum(|one| one.ended)),
         text::count(sum(|one| one.errors)),
         text::seconds(Duration::from_millis(state.interval_ms).as_secs_f64()),
-        text::seconds(snapshot.uptime_s.floor()),
+        text::since(snapshot.uptime_s),
     );
     let style = if alarms { theme.alarm() } else { theme.title() };
     Line::from(Span::styled(text::fit(&text, width, Side::Left), style))
@@ -142,11 +142,7 @@ fn note(state: &State, note: &str, width: usize) -> Line<'static> {
 }
 
 fn silence(state: &State) -> String {
-    text::seconds(
-        (state.now.saturating_sub(state.heard))
-            .as_secs_f64()
-            .floor(),
-    )
+    text::since(state.now.saturating_sub(state.heard).as_secs_f64())
 }
 
 fn tabs(state: &State, width: usize) -> Line<'static> {

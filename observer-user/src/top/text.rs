@@ -30,6 +30,25 @@ pub(super) fn fit(text: &str, columns: usize, side: Side) -> String {
     }
 }
 
+/// Lines of so many columns, broken between words, and no more of them than these: the last is cut.
+pub(super) fn wrap(text: &str, columns: usize, most: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in printable(text).split(' ') {
+        let has_room = |line: &String| width(line) + 1 + width(word) <= columns;
+        let is_last = lines.len() >= most;
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if is_last || has_room(line) => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    let fitted = lines.iter().map(|line| fit(line, columns, Side::Left));
+    fitted.collect()
+}
+
 /// So many columns of it at most.
 fn cut(text: &str, columns: usize) -> String {
     if width(text) <= columns {
@@ -114,6 +133,15 @@ pub(super) fn seconds(seconds: f64) -> String {
     }
 }
 
+/// How long something has been so: whole seconds.
+pub(super) fn since(seconds: f64) -> String {
+    let seconds = seconds.floor();
+    match (0.0..60.0).contains(&seconds) {
+        true => format!("{seconds:.0}s"),
+        false => self::seconds(seconds),
+    }
+}
+
 /// A part of so many cells, filled: `████▌   `, in characters that every font has.
 pub(super) fn bar(part: f64, cells: usize) -> String {
     let part = if part.is_finite() {
@@ -167,6 +195,20 @@ mod tests {
     }
 
     #[test]
+    fn a_sentence_is_broken_between_words() {
+        for (text, columns, most, lines) in [
+            ("ab cd ef", 5, 3, vec!["ab cd", "ef   "]),
+            ("ab cd ef gh", 5, 2, vec!["ab cd", "ef gh"]),
+            ("ab cd ef gh ij", 5, 2, vec!["ab cd", "ef g…"]),
+            ("abcdefgh ij", 5, 2, vec!["abcd…", "ij   "]),
+            ("ab  cd", 6, 2, vec!["ab  cd"]),
+            ("", 2, 2, vec!["  "]),
+        ] {
+            assert_eq!(wrap(text, columns, most), lines, "{text:?}");
+        }
+    }
+
+    #[test]
     fn numbers_are_short() {
         for (found, text) in [
             (count(0), "0"),
@@ -185,6 +227,10 @@ mod tests {
             (seconds(245.0), "4m05s"),
             (seconds(7_380.0), "2h03m"),
             (seconds(273_600.0), "3d04h"),
+            (since(0.9), "0s"),
+            (since(59.9), "59s"),
+            (since(60.0), "1m00s"),
+            (since(f64::NAN), "0s"),
             (bar(0.5, 4), "##.."),
             (spark([0, 7, 14].into_iter(), 4), " ▁▄█"),
         ] {
@@ -199,6 +245,9 @@ mod tests {
                 let fitted = fit(&text, columns, side);
                 prop_assert_eq!(width(&fitted), columns);
                 prop_assert!(!fitted.contains(char::is_control));
+            }
+            for line in wrap(&text, columns, 3) {
+                prop_assert_eq!(width(&line), columns);
             }
         }
     }

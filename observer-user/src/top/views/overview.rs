@@ -6,6 +6,7 @@ use ratatui::{
 };
 
 use crate::{
+    commands::text::figure,
     live::message::{Endpoint, Finding, Quantiles, Snapshot},
     top::{
         entry::{Entry, Order},
@@ -33,6 +34,8 @@ pub(super) const COLUMNS: [Column; 12] = [
 pub(super) const IN_FLIGHT: usize = 2;
 /// What starves is said of the last seconds, so many.
 const JUDGED_S: f64 = 5.0;
+/// Lines that a sentence has at most.
+const SENTENCE: usize = 3;
 /// Cells of a sparkline.
 const SPARK: usize = 60;
 
@@ -142,12 +145,10 @@ pub(super) fn findings(state: &State, width: usize) -> Vec<Line<'static>> {
         return vec![calm(state, snapshot, width)];
     }
     let said = snapshot.findings.iter().flat_map(|finding| {
-        let line = text::fit(&sentence(finding), width, Side::Left);
+        let lines = text::wrap(&sentence(finding), width, SENTENCE).into_iter();
         let evidence = text::fit(&evidence(finding), width, Side::Left);
-        [
-            Line::from(Span::styled(line, theme.alarm())),
-            Line::from(evidence),
-        ]
+        let lines = lines.map(|line| Line::from(Span::styled(line, theme.alarm())));
+        lines.chain([Line::from(evidence)])
     });
     said.collect()
 }
@@ -164,7 +165,7 @@ fn calm(state: &State, snapshot: &Snapshot, width: usize) -> Line<'static> {
 
 fn sentence(finding: &Finding) -> String {
     let endpoint = finding.endpoint.as_deref().unwrap_or("all");
-    let since = text::seconds(finding.since_s.floor());
+    let since = text::since(finding.since_s);
     format!(
         "! {} {endpoint} for {since}: {}",
         finding.cause, finding.says
@@ -173,7 +174,7 @@ fn sentence(finding: &Finding) -> String {
 
 fn evidence(finding: &Finding) -> String {
     let found = finding.evidence.iter();
-    let said = found.map(|(name, value)| format!("{name} {value}"));
+    let said = found.map(|(name, value)| format!("{name} {}", figure(*value)));
     format!("    {}", said.collect::<Vec<_>>().join(", "))
 }
 
