@@ -6,6 +6,7 @@
 mod btf;
 mod cgroup;
 mod maps;
+mod memory;
 mod preflight;
 mod probes;
 mod refusal;
@@ -119,6 +120,7 @@ impl Kernel {
     }
 
     fn try_attach(settings: &Settings) -> Result<Self> {
+        memory::give_back_what_is_freed();
         // Each reads the kernel's types.
         let (types, mut loader) = thread::scope(|scope| {
             let types = scope.spawn(btf::KernelTypes::read);
@@ -156,7 +158,7 @@ impl Kernel {
             .inspect_err(|error| tracing::debug!(%error, "no kernel-side diagnostics"))
             .ok();
         let probes = probes::attach(&mut programs, &cgroup::root()?, types, records)?;
-        give_memory_back();
+        memory::give_back();
         Ok(Self {
             maps,
             probes,
@@ -334,16 +336,6 @@ pub fn tracepoints() -> Result<()> {
 fn netns_cookies() -> bool {
     is_helper_supported(ProgramType::CgroupSkb, BpfHelper::BPF_FUNC_get_netns_cookie)
         .unwrap_or(false)
-}
-
-/// The kernel's types took tens of megabytes in small pieces, which are free now: the C library
-/// keeps such for the process unless it is told.
-fn give_memory_back() {
-    #[cfg(target_env = "gnu")]
-    // SAFETY: may be called at any time (malloc_trim(3)).
-    unsafe {
-        libc::malloc_trim(0);
-    }
 }
 
 fn set_ports(maps: &mut Maps, settings: &Settings) -> Result<()> {
