@@ -1,10 +1,8 @@
 //! Requests in flight, ended, and how long they took.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, atomic::AtomicU64},
-};
+use std::sync::{Arc, atomic::AtomicU64};
 
+use foldhash::{HashMap, HashMapExt as _};
 use prometheus_client::metrics::{counter::Counter, gauge::Gauge, histogram::Histogram};
 
 use super::{
@@ -236,7 +234,7 @@ impl Families {
                 let labels = [endpoint(), limiter.name().to_owned()];
                 self.limited.with(labels)
             }),
-            aborted: Side::ALL.map(side).into(),
+            aborted: Side::ALL.map(side).into_iter().collect(),
             requests: HashMap::new(),
         }
     }

@@ -1,7 +1,8 @@
 //! What the observer says about itself.
 
-use std::{collections::HashMap, hash::Hash, sync::atomic::AtomicU64, time::Duration};
+use std::{hash::Hash, sync::atomic::AtomicU64, time::Duration};
 
+use foldhash::{HashMap, HashMapExt as _};
 use prometheus_client::metrics::{counter::Counter, gauge::Gauge, histogram::Histogram};
 
 use super::{
@@ -307,7 +308,8 @@ where
     K: Copy + Eq + Hash,
     M: super::family::Instrument,
 {
-    all.map(|key| (key, family.with([name(key)]))).into()
+    let all = all.into_iter();
+    all.map(|key| (key, family.with([name(key)]))).collect()
 }
 
 fn add<K: Eq + Hash>(counters: &HashMap<K, Counter>, key: &K, count: u64) {

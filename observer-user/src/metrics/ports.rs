@@ -60,7 +60,7 @@ impl PortMetrics {
         &mut self,
         ports: &Ports,
         retransmits: impl Iterator<Item = (u16, u64)>,
-        connections: &HashMap<u16, u64>,
+        connections: &BTreeMap<u16, u64>,
     ) {
         for (_, name) in ports.all().filter(|(_, name)| *name != Name::Other) {
             self.handles(name);

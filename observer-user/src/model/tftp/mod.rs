@@ -9,11 +9,9 @@ pub mod fact;
 mod packet;
 mod transfer;
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::HashSet, sync::Arc};
 
+use foldhash::{HashMap, HashMapExt as _};
 use observer_common::{
     limits::TRANSFERS,
     tftp::{Peer, Transfer as Wire},

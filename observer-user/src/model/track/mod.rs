@@ -10,10 +10,11 @@ mod phases;
 mod rows;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashSet},
     sync::Arc,
 };
 
+use foldhash::{HashMap, HashMapExt as _};
 use observer_common::{
     conn::{Conn, Tuple},
     limits::{self, EARLY_DATA_NS},
@@ -332,8 +333,8 @@ impl Tracker {
     }
 
     /// How many connections are known at each port of a server.
-    pub fn ports(&self) -> HashMap<u16, u64> {
-        let mut ports = HashMap::new();
+    pub fn ports(&self) -> BTreeMap<u16, u64> {
+        let mut ports = BTreeMap::new();
         for connection in self.connections.values() {
             *ports.entry(connection.port()).or_default() += 1;
         }

@@ -1,9 +1,11 @@
 //! From facts, live exchanges and samples to seconds.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
+
+use foldhash::HashMap;
 
 use super::{
     Thresholds,
