@@ -14,6 +14,7 @@ use super::{
     text::{self, Side},
     views,
 };
+use crate::live::message::{Endpoint, Snapshot};
 
 /// Without a word of the observer for so many intervals, and seconds, it is said.
 const SILENT_S: u64 = 3;
@@ -109,20 +110,40 @@ fn said(state: &State, width: usize) -> Line<'static> {
     let Some(snapshot) = &state.snapshot else {
         return Line::from(text::fit("waiting for the observer", width, Side::Left));
     };
-    let sum = |count: fn(&crate::live::message::Endpoint) -> u64| {
+    let warned = warned(state, snapshot);
+    let held = match state.paused {
+        true => "[PAUSED, space goes on] ",
+        false => "",
+    };
+    let text = format!("{held}{warned}{}", summed(state, snapshot));
+    let style = match warned.is_empty() {
+        true => theme.title(),
+        false => theme.alarm(),
+    };
+    Line::from(Span::styled(text::fit(&text, width, Side::Left), style))
+}
+
+/// That it is silent, and what starves where the view does not say so.
+fn warned(state: &State, snapshot: &Snapshot) -> String {
+    let silent_s = state.now.saturating_sub(state.heard).as_secs();
+    let mut text = String::new();
+    if silent_s >= SILENT_S.max(3 * state.interval_ms / 1_000) || !snapshot.healthy {
+        text = format!("[no news for {}] ", silence(state));
+    }
+    if state.view != View::Overview && !snapshot.findings.is_empty() {
+        let causes = snapshot.findings.iter().map(|one| one.cause.as_str());
+        let causes: Vec<&str> = causes.collect();
+        text += &format!("! {} (1 says more)  ", causes.join(", "));
+    }
+    text
+}
+
+fn summed(state: &State, snapshot: &Snapshot) -> String {
+    let sum = |count: fn(&Endpoint) -> u64| {
         let all = snapshot.endpoints.iter().map(count);
         all.fold(0, u64::saturating_add)
     };
-    let mut text = match state.paused {
-        true => "[PAUSED, space goes on] ".to_owned(),
-        false => String::new(),
-    };
-    let silent_s = state.now.saturating_sub(state.heard).as_secs();
-    let alarms = silent_s >= SILENT_S.max(3 * state.interval_ms / 1_000) || !snapshot.healthy;
-    if alarms {
-        text += &format!("[no news for {}] ", silence(state));
-    }
-    text += &format!(
+    format!(
         "{} in flight  {} waiting  {} stalled  {} ended  {} errors  every {}  up {}",
         sum(|one| one.in_flight),
         sum(|one| one.waiting),
@@ -131,9 +152,7 @@ fn said(state: &State, width: usize) -> Line<'static> {
         text::count(sum(|one| one.errors)),
         text::seconds(Duration::from_millis(state.interval_ms).as_secs_f64()),
         text::since(snapshot.uptime_s),
-    );
-    let style = if alarms { theme.alarm() } else { theme.title() };
-    Line::from(Span::styled(text::fit(&text, width, Side::Left), style))
+    )
 }
 
 fn note(state: &State, note: &str, width: usize) -> Line<'static> {

@@ -400,6 +400,18 @@ fn all_rows_are_asked_for_only_where_they_are_needed() {
 }
 
 #[test]
+fn what_starves_is_named_in_each_view() {
+    let mut state = state(Some(snapshot(3)), &[]);
+    for view in View::ALL {
+        state.view = view;
+        assert!(
+            text(&drawn(&state, (80, 24))).contains("! listen_queue "),
+            "{view:?}"
+        );
+    }
+}
+
+#[test]
 fn a_held_picture_does_not_change_and_says_so() {
     let mut state = state(Some(snapshot(2)), &[]);
     typed(&mut state, "2 ");

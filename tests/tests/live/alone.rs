@@ -113,7 +113,10 @@ fn on_a_terminal_it_observes_until_it_is_quit() {
     is_given_back(&tmux);
     tmux.keys(&["fg", "Enter"]).expect("type");
     until(IMAGE);
-    let held = bpf::held_by(child(&tmux));
+    let top = child(&tmux);
+    let status = fs::read_to_string(format!("/proc/{}/status", top.as_raw_nonzero()));
+    assert!(status.expect("its status").contains("Seccomp:\t2"));
+    let held = bpf::held_by(top);
     assert!(held.len() > 20, "{held:?}");
     assert_eq!(bpf::existing(&held).expect("bpftool"), held);
     tmux.keys(&["q"]).expect("type");

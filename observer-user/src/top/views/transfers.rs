@@ -21,9 +21,9 @@ pub(super) const COLUMNS: [Column; 11] = [
     Column::number("bytes", 6, 4),
     Column::number("rate", 8, 2),
     Column::number("left", 6, 4),
-    Column::text("waits for", 14, 2),
+    Column::text("waits for", 14, 1),
     Column::number("again", 6, 5),
-    Column::text("path", 12, 0).growing(),
+    Column::text("path", 24, 0).growing(),
 ];
 pub(super) const AGE: usize = 3;
 /// Cells of a progress bar.
@@ -97,6 +97,8 @@ fn waits_for(row: &Row) -> String {
     match (&row.stalled_by, &row.limiter) {
         (Some(stalled_by), _) => format!("!{stalled_by}"),
         (None, Some(limiter)) => limiter.to_string(),
+        // Not answered yet: by a process, or by none that has taken it up.
+        (None, None) if matches!(&*row.phase, "waiting" | "handling") => "server".to_owned(),
         (None, None) => String::new(),
     }
 }
