@@ -156,7 +156,6 @@ pub async fn run(
         health: Arc::clone(&health),
         status: status.clone(),
     };
-    tokio::spawn(reloader.run(hangups));
 
     let (viewers, asks) = watched_by(viewed, &errors, stop_serving.subscribe());
     let views = Views::new(Arc::clone(&config.classifier), viewers);
@@ -185,6 +184,8 @@ pub async fn run(
     let stop_observing_at = wedged_or(said(stop_asked), wedge_after);
     let observer = tokio::spawn(observer.run(ring, asked, asks, reloaded, stop_observing_at));
     manager.ready(status);
+    // One that was asked for meanwhile is told behind that.
+    tokio::spawn(reloader.run(hangups));
     let ended = async {
         stop.asked().await;
         manager.stopping();
