@@ -14,8 +14,8 @@ use programs::{Hook, Kernel, wire::Datagram};
 
 static CLASSIFIER: LazyLock<Arc<Classifier>> = LazyLock::new(|| Arc::new(Classifier::dragonfly()));
 
-/// A datagram is a byte that says who sends it and where, one for the time before it, one for its
-/// length, and its payload.
+// A datagram is a byte that says who sends it and where, one for the time before it, one for its
+// length, and its payload.
 fuzz_target!(|bytes: &[u8]| {
     let mut rest = bytes;
     let (mut kernel, mut facts) = (Kernel::new(&[], &[69]), Vec::new());

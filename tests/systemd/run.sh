@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs the unit under a real systemd, in a virtual machine: start, scrape, reload, a bad
-# configuration, stop, a drain loop that stands still.
+# Runs the unit under a real systemd, in a virtual machine: start, scrape, reload, a clock that is
+# set, a bad configuration, stop, the drop-in for containers, a drain loop that stands still.
 #
 #   tests/systemd/run.sh VMLINUZ PXE_OBSERVER
 #
@@ -51,7 +51,7 @@ for unit in sysinit basic sockets timers paths slices local-fs local-fs-pre swap
 done
 cp "$units"/systemd-journald.service "$units"/systemd-journald*.socket "$units/systemd-poweroff.service" "$root$units/"
 program /usr/lib/systemd/systemd-shutdown
-printf 'root:x:0:0::/root:/bin/sh\npxe-observer:x:990:990::/:/bin/false\n' >"$root/etc/passwd"
+printf 'root:x:0:0::/root:/bin/sh\npxe-observer:x:990:990::/:/bin/false\nnobody:x:65534:65534::/:/bin/false\n' >"$root/etc/passwd"
 printf 'root:x:0:\npxe-observer:x:990:\n' >"$root/etc/group"
 printf 'ID=lab\n' >"$root/etc/os-release"
 printf '0123456789abcdef0123456789abcdef\n' >"$root/etc/machine-id"
@@ -62,8 +62,12 @@ rm "$root$observer"
 cp "$here/../../packaging/pxe-observer.service" "$root/etc/systemd/system/"
 sed 's/ run$/ run --web.listen-address 127.0.0.1:10070 --wedge-after 5/' \
     "$here/../../packaging/pxe-observer.service" >"$root/etc/systemd/system/pxe-wedged.service"
+# The drop-in for servers in containers, as docs/service.md has it.
+mkdir -p "$root/usr/share"
+sed -n '/^For servers in containers/,/^```$/p' "$here/../../docs/service.md" | sed '1,/^```ini$/d; /^```$/d' \
+    >"$root/usr/share/containers.conf"
 install "$here/check.sh" "$root/usr/bin/check"
-cp "$here/check.service" "$here/check.target" "$root/etc/systemd/system/"
+cp "$here/check.service" "$here/check.target" "$here/container.service" "$root/etc/systemd/system/"
 ln -s /etc/systemd/system/check.target "$root/etc/systemd/system/default.target"
 install "$here/init.sh" "$root/init"
 

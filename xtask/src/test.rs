@@ -1,8 +1,8 @@
 //! All tests, as continuous integration runs them, cheapest first.
 
-use std::{path::PathBuf, process::Command};
+use std::{fs, path::PathBuf, process::Command};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 
 use crate::{
     build,
@@ -84,5 +84,19 @@ fn style() -> Result<()> {
         "observer-ebpf",
         "--all-targets",
     ];
-    sh::run(build::cargo(&clippy).args(["--", "--deny", "warnings"]))
+    sh::run(build::cargo(&clippy).args(["--", "--deny", "warnings"]))?;
+    fuzz_targets()
+}
+
+/// They are outside of the workspace, and have its versions. Without the C++ runtime, which is linked
+/// where they run.
+fn fuzz_targets() -> Result<()> {
+    let folder = build::root().join("fuzz");
+    fs::copy(build::root().join("Cargo.lock"), folder.join("Cargo.lock")).context("copy a lock")?;
+    let mut check = build::cargo(&["check", "--bins"]);
+    check
+        .current_dir(folder)
+        .env("CARGO_TARGET_DIR", build::root().join(build::target_dir()))
+        .env("CUSTOM_LIBFUZZER_PATH", "/nowhere/libfuzzer.a");
+    sh::run(&mut check)
 }

@@ -35,6 +35,7 @@ const MAX: usize = 16;
 /// Our own namespace and those that were found.
 pub(super) struct Namespaces {
     own: Option<Place>,
+    own_said: Said,
     others: BTreeMap<u64, Other>,
     unreachable: usize,
     pace: Pace,
@@ -43,9 +44,21 @@ pub(super) struct Namespaces {
 /// One that was found; it lives as long as it is asked.
 struct Other {
     place: Place,
+    said: Said,
     /// Something wanted was found there since it was last tidied up.
     used: bool,
 }
+
+/// The last answers of a namespace. They stand for it in the second in which it does not answer, for
+/// what is in the others is known.
+#[derive(Default)]
+struct Said {
+    listeners: Option<Vec<Listener>>,
+    udp: Option<Vec<UdpSocket>>,
+}
+
+/// What was found; nothing if a namespace failed that never answered before. And why one failed.
+pub(super) type Found<T> = (Option<Vec<T>>, io::Result<()>);
 
 /// What a search was denied.
 #[derive(Debug, Default)]
@@ -60,6 +73,7 @@ impl Namespaces {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             own: None,
+            own_said: Said::default(),
             others: BTreeMap::new(),
             unreachable: 0,
             pace: Pace::new(now),
@@ -67,45 +81,49 @@ impl Namespaces {
     }
 
     /// The sockets that listen on these ports, in all of them.
-    pub(super) fn listeners(&mut self, ports: &BTreeSet<u16>) -> io::Result<Vec<Listener>> {
+    pub(super) fn listeners(&mut self, ports: &BTreeSet<u16>) -> Found<Listener> {
         // The kernel filters by one port or by none.
         let only = ports.first().filter(|_| ports.len() == 1);
-        self.each(|place| {
+        let ask = |place: &mut Place| {
             if ports.is_empty() {
                 return Ok(Vec::new());
             }
             let mut listeners = place.diag.listeners(only.copied())?;
             listeners.retain(|listener| ports.contains(&listener.port));
             Ok(listeners)
-        })
+        };
+        self.each(ask, |said, asked| or_last(&mut said.listeners, asked))
     }
 
     /// The UDP sockets at these ports, in all of them.
-    pub(super) fn udp(&mut self, ports: &BTreeSet<u16>) -> io::Result<Vec<UdpSocket>> {
-        self.each(|place| {
+    pub(super) fn udp(&mut self, ports: &BTreeSet<u16>) -> Found<UdpSocket> {
+        let ask = |place: &mut Place| {
             let mut sockets = Vec::new();
             for port in ports {
                 sockets.extend(place.diag.udp(*port)?);
             }
             place.has_udp = !sockets.is_empty();
             Ok(sockets)
-        })
+        };
+        self.each(ask, |said, asked| or_last(&mut said.udp, asked))
     }
 
     /// How these connections send, wherever they are, and when they said so; nothing of those that
-    /// are over.
-    pub(super) fn sending(&mut self, connections: &[(u64, Tuple)]) -> io::Result<Vec<Sending>> {
+    /// are over. Where a namespace fails, those that were not found yet are asked the next time.
+    pub(super) fn sending(&mut self, connections: &[(u64, Tuple)]) -> Found<Sending> {
         let mut left = connections.to_vec();
-        self.each(|place| {
-            let (mut found, mut elsewhere) = (Vec::new(), Vec::new());
-            for (cookie, ends) in left.drain(..) {
+        let ask = |place: &mut Place| {
+            let mut found = Vec::new();
+            for (cookie, ends) in std::mem::take(&mut left) {
                 match place.diag.tcp_info(&ends, cookie)? {
                     Some(state) => found.push((cookie, monotonic_ns(), state)),
-                    None => elsewhere.push((cookie, ends)),
+                    None => left.push((cookie, ends)),
                 }
             }
-            left = elsewhere;
             Ok(found)
+        };
+        self.each(ask, |_, asked| {
+            Some(asked.as_deref().unwrap_or_default().to_vec())
         })
     }
 
@@ -202,41 +220,43 @@ impl Namespaces {
             return Err(io::Error::other(format!("{MAX} others are asked at most")));
         }
         let place = Place::of(process, id)?;
-        self.others.insert(id, Other { place, used: false });
+        let other = Other {
+            place,
+            said: Said::default(),
+            used: false,
+        };
+        self.others.insert(id, other);
         Ok(())
     }
 
-    /// Asks each. What fails is opened anew before it is asked again.
+    /// Asks each; what is known of it then is for `settle` to say. What fails is opened anew before it
+    /// is asked again.
     fn each<T>(
         &mut self,
         mut ask: impl FnMut(&mut Place) -> io::Result<Vec<T>>,
-    ) -> io::Result<Vec<T>> {
+        settle: impl Fn(&mut Said, &io::Result<Vec<T>>) -> Option<Vec<T>>,
+    ) -> Found<T> {
         let asked = self.ask_own(&mut ask);
-        let mut found = asked.inspect_err(|_| {
-            // Whether they are in use is not known.
-            for other in self.others.values_mut() {
-                other.used = true;
+        let mut known = vec![settle(&mut self.own_said, &asked)];
+        let mut result = asked.map(drop);
+        self.others.retain(|_, other| {
+            let asked = ask(&mut other.place);
+            other.used |= asked.as_ref().is_ok_and(|found| !found.is_empty());
+            known.push(settle(&mut other.said, &asked));
+            let is_open = asked.is_ok();
+            if let Err(error) = asked {
+                result = Err(error);
             }
-        })?;
-        let mut failed = None;
-        self.others.retain(|_, other| match ask(&mut other.place) {
-            Ok(more) => {
-                other.used |= !more.is_empty();
-                found.extend(more);
-                true
-            }
-            Err(error) => {
-                failed = Some(error);
-                false
-            }
+            is_open
         });
-        match failed {
-            None => Ok(found),
-            Some(error) => {
-                self.pace.hurry(Instant::now());
-                Err(error)
-            }
+        if result.is_err() {
+            self.pace.hurry(Instant::now());
         }
+        let known: Option<Vec<Vec<T>>> = known.into_iter().collect();
+        (
+            known.map(|known| known.into_iter().flatten().collect()),
+            result,
+        )
     }
 
     fn ask_own<T>(
@@ -251,6 +271,15 @@ impl Namespaces {
         self.own = Some(own);
         Ok(found)
     }
+}
+
+/// What it says, or said last: once, for then it is too old.
+fn or_last<T: Clone>(last: &mut Option<Vec<T>>, asked: &io::Result<Vec<T>>) -> Option<Vec<T>> {
+    let Ok(found) = asked else {
+        return last.take();
+    };
+    *last = Some(found.clone());
+    last.clone()
 }
 
 /// The number of our own.

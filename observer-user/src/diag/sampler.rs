@@ -1,6 +1,8 @@
 //! The thread that reads servers' queues and the links that they share, so that nobody who drains
 //! events waits for it.
 
+mod source;
+
 use std::{
     collections::BTreeMap,
     io,
@@ -12,6 +14,7 @@ use std::{
     time::Instant,
 };
 
+use self::source::Source;
 use super::{
     netns::{Denied, Namespaces},
     processes::{self, Processes},
@@ -127,12 +130,12 @@ impl Reader {
             self.tell(&denied.unwrap_or_default());
         }
         let (namespaces, errors) = (&mut self.namespaces, &self.errors);
-        let listeners = namespaces.listeners(&wanted.tcp);
-        let listeners = self.listen_queues.check(listeners, errors);
-        let udp = namespaces.udp(&wanted.udp);
-        let udp = self.udp_queues.check(udp, errors);
-        let sending = namespaces.sending(&wanted.connections);
-        let sending = self.sending.check(sending, errors);
+        let (listeners, read) = namespaces.listeners(&wanted.tcp);
+        self.listen_queues.check(read, errors);
+        let (udp, read) = namespaces.udp(&wanted.udp);
+        self.udp_queues.check(read, errors);
+        let (sending, read) = namespaces.sending(&wanted.connections);
+        self.sending.check(read, errors);
         let (links, read) = namespaces.interfaces(&wanted.ends);
         self.links.check(read, errors);
         namespaces.tidy_up();
@@ -174,51 +177,6 @@ impl Reader {
                  entered: {why}{fix}",
                 self.namespaces.unreachable()
             );
-        }
-    }
-}
-
-/// Something that is read again and again, and may fail: each failure counts, and the first of
-/// several is told, and their end, with how many there were.
-struct Source {
-    failure: Failure,
-    /// What is said of it.
-    sentence: &'static str,
-    /// In a row, up to now.
-    failures: u64,
-}
-
-impl Source {
-    fn new(failure: Failure, sentence: &'static str) -> Self {
-        Self {
-            failure,
-            sentence,
-            failures: 0,
-        }
-    }
-
-    fn check<T, E: Into<anyhow::Error>>(
-        &mut self,
-        read: Result<T, E>,
-        errors: &Errors,
-    ) -> Option<T> {
-        let sentence = self.sentence;
-        match read {
-            Ok(read) => {
-                let failures = std::mem::take(&mut self.failures);
-                if failures > 0 {
-                    tracing::info!("no longer, after {failures} failures: {sentence}");
-                }
-                Some(read)
-            }
-            Err(error) => {
-                errors.count(self.failure);
-                self.failures += 1;
-                if self.failures == 1 {
-                    tracing::warn!("{sentence}, the rest goes on: {:#}", error.into());
-                }
-                None
-            }
         }
     }
 }

@@ -22,6 +22,8 @@ struct Args {
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Name {
+    /// What clients notice while the daemon comes and goes
+    Attach,
     /// What the daemon's process takes
     Daemon,
     /// A process of the traffic of others, told what to do on standard input
@@ -48,6 +50,7 @@ fn main() -> Result<()> {
         Name::Viewers,
         Name::Scale,
         Name::Harm,
+        Name::Attach,
     ];
     let names = if args.names.is_empty() {
         all.to_vec()
@@ -57,6 +60,7 @@ fn main() -> Result<()> {
     let mut reports = Vec::new();
     for name in names {
         let taken = match name {
+            Name::Attach => bench::harm::attach(args.rounds)?,
             Name::Daemon => vec![bench::daemon::run(args.rounds)?],
             Name::Ends => return bench::ends::serve(),
             Name::Harm => bench::harm::run(args.rounds)?,

@@ -43,24 +43,3 @@ fn who_asks_never_waits() {
     }
     assert!(sampler.take().is_none());
 }
-
-#[test]
-fn each_failure_counts() {
-    let errors = Errors::default();
-    let mut source = Source::new(Failure::UdpQueues, "queues");
-    let broken = || Err(io::Error::from(io::ErrorKind::TimedOut));
-    for (read, in_a_row, count) in [
-        (Ok(1), 0, 0),
-        (broken(), 1, 1),
-        (broken(), 2, 2),
-        (Ok(2), 0, 2),
-        (broken(), 1, 3),
-    ] {
-        let is_ok = read.is_ok();
-        assert_eq!(source.check(read, &errors).is_some(), is_ok);
-        assert_eq!(
-            (source.failures, total(&errors, Failure::UdpQueues)),
-            (in_a_row, count)
-        );
-    }
-}

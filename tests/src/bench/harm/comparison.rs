@@ -19,16 +19,16 @@ pub(super) struct Trial {
 }
 
 /// For each thing told: itself without any, what each makes of it, and its control.
-pub(super) fn figures(trials: &[Trial]) -> Vec<Figure> {
+pub(super) fn figures(trials: &[Trial], rivals: &[Rival]) -> Vec<Figure> {
     let things = trials.first().map_or(0, |trial| trial.told[0].len());
     let mut figures = Vec::new();
     for thing in 0..things {
         figures.extend(without(trials, thing));
-        for rival in Rival::ALL {
-            figures.extend(beside(trials, thing, rival));
+        for rival in rivals {
+            figures.extend(beside(trials, thing, *rival));
         }
     }
-    figures.extend(Rival::ALL.map(|rival| lost(trials, rival)));
+    figures.extend(rivals.iter().map(|rival| lost(trials, *rival)));
     figures
 }
 
@@ -98,7 +98,7 @@ mod tests {
             trial(Rival::Us, [100.0, 99.0, 98.0]),
             trial(Rival::Tshark, [98.0, 44.0, 78.0]),
         ];
-        let figures = figures(&trials);
+        let figures = figures(&trials, &Rival::WATCHERS);
         let names: Vec<&str> = figures.iter().map(|figure| figure.name.trim()).collect();
         let expected = [
             "rate",

@@ -37,19 +37,44 @@ pub fn run(rounds: usize) -> Result<Vec<Report>> {
     works.extend(unrelated::works(&netns));
     let reports: Result<_> = works
         .iter()
-        .map(|work| compare(&netns, ports, work, rounds))
+        .map(|work| compare(&netns, ports, work, &Rival::WATCHERS, rounds))
         .collect();
     drop(works);
     http.stop()?;
     reports
 }
 
-fn compare(netns: &Netns, ports: Ports, work: &Work<'_>, rounds: usize) -> Result<Report> {
+/// What clients of a web server notice while the observer attaches and detaches.
+pub fn attach(rounds: usize) -> Result<Vec<Report>> {
+    let netns = Netns::new("attach")?;
+    let http = Http::start(&netns)?;
+    let ports = Ports {
+        http: http::PORT,
+        // Nobody serves there.
+        tftp: [18_498, 18_499],
+    };
+    let works = http.works();
+    let reports: Result<_> = works
+        .iter()
+        .map(|work| compare(&netns, ports, work, &[Rival::Restarts], rounds))
+        .collect();
+    drop(works);
+    http.stop()?;
+    reports
+}
+
+fn compare(
+    netns: &Netns,
+    ports: Ports,
+    work: &Work<'_>,
+    rivals: &[Rival],
+    rounds: usize,
+) -> Result<Report> {
     // Files, caches and the clocks of processors are warm then.
     let mut before = (work.run)()?;
     let mut trials = Vec::new();
     for _ in 0..rounds {
-        for rival in Rival::ALL {
+        for &rival in rivals {
             let running = rival.start(netns, ports)?;
             let beside = (work.run)()?;
             let lost = running.stop()?;
@@ -61,6 +86,6 @@ fn compare(netns: &Netns, ports: Ports, work: &Work<'_>, rounds: usize) -> Resul
     }
     Ok(Report {
         title: work.title,
-        figures: comparison::figures(&trials),
+        figures: comparison::figures(&trials, rivals),
     })
 }

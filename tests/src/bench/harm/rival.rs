@@ -1,6 +1,14 @@
 //! Who watches: the observer, or what an administrator would run instead.
 
-use std::process::Command;
+use std::{
+    panic::resume_unwind,
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+};
 
 use anyhow::Result;
 
@@ -11,6 +19,8 @@ use crate::{netns::Netns, observer::Observer};
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Rival {
     Us,
+    /// We come and go, again and again.
+    Restarts,
     Tcpdump,
     Tshark,
 }
@@ -25,25 +35,29 @@ pub(super) struct Ports {
 /// One of them at work.
 pub(super) enum Running {
     Us(Observer),
+    Restarts(Restarts),
     Other(Capturing),
 }
 
 impl Rival {
-    pub(super) const ALL: [Self; 3] = [Self::Us, Self::Tcpdump, Self::Tshark];
+    /// Those that watch all the time.
+    pub(super) const WATCHERS: [Self; 3] = [Self::Us, Self::Tcpdump, Self::Tshark];
 
     /// As a row's name.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Us => "with us",
+            Self::Restarts => "while we come and go",
             Self::Tcpdump => "beside tcpdump",
             Self::Tshark => "beside tshark",
         }
     }
 
-    /// What it counts when it does not keep up.
+    /// What it counts: what it misses when it does not keep up, or what it did.
     pub(super) fn loses(self) -> &'static str {
         match self {
             Self::Us => "events lost",
+            Self::Restarts => "starts and stops",
             Self::Tcpdump | Self::Tshark => "packets dropped",
         }
     }
@@ -52,6 +66,7 @@ impl Rival {
     pub(super) fn start(self, netns: &Netns, ports: Ports) -> Result<Running> {
         let other = match self {
             Self::Us => return observer(ports).map(Running::Us),
+            Self::Restarts => return Ok(Running::Restarts(Restarts::start(ports))),
             Self::Tcpdump => Capturing::start(tcpdump(netns, ports), "listening on"),
             Self::Tshark => Capturing::start(tshark(netns, ports), "Capture started"),
         };
@@ -59,10 +74,41 @@ impl Rival {
     }
 }
 
+/// The daemon, started as soon as it has stopped.
+pub(super) struct Restarts {
+    enough: Arc<AtomicBool>,
+    cycles: JoinHandle<Result<u32>>,
+}
+
+impl Restarts {
+    fn start(ports: Ports) -> Self {
+        let enough = Arc::new(AtomicBool::new(false));
+        let asked = Arc::clone(&enough);
+        let cycles = thread::spawn(move || {
+            let mut cycles = 0;
+            while !asked.load(Ordering::Relaxed) {
+                observer(ports)?.stop()?;
+                cycles += 1;
+            }
+            Ok(cycles)
+        });
+        Self { enough, cycles }
+    }
+
+    fn stop(self) -> Result<f64> {
+        self.enough.store(true, Ordering::Relaxed);
+        let cycles = self.cycles.join();
+        cycles
+            .unwrap_or_else(|panic| resume_unwind(panic))
+            .map(f64::from)
+    }
+}
+
 impl Running {
-    /// Ends it; returns how much it says that it has not seen.
+    /// Ends it; returns what it [counts](Rival::loses).
     pub(super) fn stop(self) -> Result<f64> {
         match self {
+            Self::Restarts(restarts) => restarts.stop(),
             Self::Us(observer) => {
                 let scrape = observer.scrape()?;
                 observer.stop()?;
