@@ -62,8 +62,13 @@ fn calm(snapshot: &Snapshot) -> String {
     let sum = |count: fn(&crate::live::message::Endpoint) -> u64| {
         snapshot.endpoints.iter().map(count).sum::<u64>()
     };
+    let nothing = if snapshot.is_judged() {
+        "none: nothing starves"
+    } else {
+        "none yet: it has only just begun"
+    };
     format!(
-        "none: nothing starves; {} in flight, {} waiting, {} standing still\n",
+        "{nothing}; {} in flight, {} waiting, {} standing still\n",
         sum(|endpoint| endpoint.in_flight),
         sum(|endpoint| endpoint.waiting),
         sum(|endpoint| endpoint.stalled)
@@ -92,6 +97,8 @@ mod tests {
     #[test]
     fn what_starves_is_a_sentence_with_its_evidence() {
         let mut snapshot = Snapshot::default();
+        assert!(text(&snapshot).starts_with("none yet: it has only just begun; 0 in flight"));
+        snapshot.uptime_s = 60.0;
         assert!(text(&snapshot).starts_with("none: nothing starves; 0 in flight"));
         snapshot.findings.push(Finding {
             cause: "listen_queue".to_owned(),

@@ -154,6 +154,16 @@ pub struct Snapshot {
     pub viewers: usize,
 }
 
+/// What starves is said of the last seconds, so many.
+const JUDGED_S: f64 = 5.0;
+
+impl Snapshot {
+    /// True once the observer has watched for as long as it takes to say that nothing starves.
+    pub fn is_judged(&self) -> bool {
+        self.uptime_s >= JUDGED_S
+    }
+}
+
 /// Something starves.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Finding {

@@ -32,8 +32,6 @@ pub(super) const COLUMNS: [Column; 12] = [
     Column::text("in flight of late", 17, 6).growing(),
 ];
 pub(super) const IN_FLIGHT: usize = 2;
-/// What starves is said of the last seconds, so many.
-const JUDGED_S: f64 = 5.0;
 /// Lines that a sentence has at most.
 const SENTENCE: usize = 3;
 /// Cells of a sparkline.
@@ -155,10 +153,10 @@ pub(super) fn findings(state: &State, width: usize) -> Vec<Line<'static>> {
 
 /// Who has only just begun does not know yet.
 fn calm(state: &State, snapshot: &Snapshot, width: usize) -> Line<'static> {
-    let (text, style) = if snapshot.uptime_s < JUDGED_S {
-        ("none yet: it has only just begun", Style::new())
-    } else {
+    let (text, style) = if snapshot.is_judged() {
         ("none: nothing starves", state.theme().good())
+    } else {
+        ("none yet: it has only just begun", Style::new())
     };
     Line::from(Span::styled(text::fit(text, width, Side::Left), style))
 }
