@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::{Context as _, Result, bail};
+use rustix::process::setpriority_process;
 use tokio::task::JoinHandle;
 
 use crate::{
@@ -59,6 +60,17 @@ pub fn settings(config: &Config, own: &[SocketAddr]) -> Result<Settings> {
     })
 }
 
+/// What attaches gives way to servers: a third of a second of both processors of a small host would be
+/// felt by who is served meanwhile.
+const GIVES_WAY: i32 = 10;
+
+/// Attaches on the calling thread, which is to end then: it stays behind all others.
+pub fn attach(settings: &Settings) -> Result<Kernel> {
+    // Of this thread and of those that it starts (setpriority(2)); without it, it goes on.
+    let _ = setpriority_process(None, GIVES_WAY);
+    Kernel::attach(settings)
+}
+
 /// An observer that has not begun, and the task that names in the log what it watches.
 pub fn assemble(
     config: &Config,
@@ -78,8 +90,7 @@ pub fn assemble(
     let queues = Queues::new(&config.http_ports, &config.tftp_ports, config.tftp_pinned);
     let sampler = diag::Sampler::start(Arc::clone(&shared.errors)).context("start a thread")?;
     let (rules, endpoints) = (&config.classifier, config.classifier.endpoints());
-    let mut probes = kernel.probes().iter();
-    let sees_pickup = probes.any(|probe| probe.hook == Hook::Recv && probe.attached.is_ok());
+    let sees_pickup = kernel.is_attached(Hook::Recv);
     let observer = Observer::new(Parts {
         kernel,
         tracker: Tracker::new(Arc::clone(rules))

@@ -12,7 +12,6 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use rustix::process::setpriority_process;
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinHandle,
@@ -77,20 +76,12 @@ pub async fn prepare(config: &Config, stop: &mut Stop) -> Result<Option<Prepared
     }))
 }
 
-/// The thread that attaches gives way to servers: a third of a second of both processors of a small
-/// host would be felt by who is served meanwhile.
-const GIVES_WAY: i32 = 10;
-
 /// Attaches on a thread of its own, which is over then. A signal would have the verifier give up what
 /// that thread loads (`EAGAIN`); it is another one's to handle.
 async fn attach(settings: Settings) -> Result<Kernel> {
     let (done, attached) = oneshot::channel();
     let attaching = thread::Builder::new().name("attach".to_owned());
-    let attaching = attaching.spawn(move || {
-        // Of this thread and of those that it starts (setpriority(2)); without it, it goes on.
-        let _ = setpriority_process(None, GIVES_WAY);
-        done.send(Kernel::attach(&settings)).is_ok()
-    });
+    let attaching = attaching.spawn(move || done.send(assembly::attach(&settings)).is_ok());
     let attaching = attaching.context("start a thread")?;
     let attached = attached.await;
     attaching

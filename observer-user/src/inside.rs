@@ -1,7 +1,7 @@
 //! An observer in the process of its only viewer: it serves no metrics, has no socket, and is gone
 //! with that process.
 
-use std::{future::pending, os::unix::net::UnixStream};
+use std::{future::pending, os::unix::net::UnixStream, panic::resume_unwind, thread};
 
 use anyhow::{Context as _, Result};
 use tokio::{
@@ -29,7 +29,8 @@ impl Inside {
     pub fn start(config: &Config) -> Result<Self> {
         kernel::preflight()?;
         let settings = assembly::settings(config, &[])?;
-        let kernel = Kernel::attach(&settings)?;
+        let attached = thread::scope(|scope| scope.spawn(|| assembly::attach(&settings)).join());
+        let kernel = attached.unwrap_or_else(|panic| resume_unwind(panic))?;
         confine(kernel.needs_bpf());
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)

@@ -217,6 +217,12 @@ impl Kernel {
             .sweep_transfers(|peer, transfer| age(transfer) >= TRANSFER_OVER_NS && !busy(peer));
     }
 
+    /// True if this hook is.
+    pub fn is_attached(&self, hook: Hook) -> bool {
+        let mut probes = self.probes.iter();
+        probes.any(|probe| probe.hook == hook && probe.attached.is_ok())
+    }
+
     /// Forgets what nothing more will be heard of: early data that no socket claimed, and
     /// silent connections, except those that are `busy`. For what the end of sockets does not
     /// clear: entries made by a last packet behind it, or all, where that hook is missing.
@@ -224,10 +230,7 @@ impl Kernel {
         let age =
             |conn: &Conn| now_ns.saturating_sub(conn.request.last_ns.max(conn.response.last_ns));
         self.maps.sweep_pending(|conn| age(conn) >= EARLY_DATA_NS);
-        let ends_are_told = self
-            .probes
-            .iter()
-            .any(|probe| probe.hook == Hook::Destroy && probe.attached.is_ok());
+        let ends_are_told = self.is_attached(Hook::Destroy);
         let stale = |cookie, conn: &Conn| {
             // Forgotten, its next byte would be met midway.
             if ends_are_told && conn.protocol >= PROTOCOL_OTHER && !conn.is_closed() {
