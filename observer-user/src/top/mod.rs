@@ -33,7 +33,6 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-pub use self::picture::Picture;
 use self::{
     input::Event,
     observed::Observed,
@@ -41,6 +40,7 @@ use self::{
     state::{Action, State},
     terminal::Terminal,
 };
+pub use self::{picture::Picture, state::FIRST_ROWS};
 use crate::{cli::WatchArgs, commands::Streams};
 
 /// Without anything new, what says how old something is gets older.

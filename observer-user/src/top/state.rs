@@ -17,7 +17,7 @@ const PATTERN_MAX: usize = 1 << 20;
 /// Characters that a pattern has at most.
 const TYPED_MAX: usize = 200;
 /// Rows that are asked for as long as nobody wants to see others: some screens of them.
-const FIRST_ROWS: usize = 500;
+pub const FIRST_ROWS: usize = 500;
 /// Milliseconds between snapshots that can be chosen.
 const INTERVALS: [u64; 8] = [250, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000];
 

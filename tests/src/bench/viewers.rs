@@ -3,9 +3,12 @@
 use std::{net::Shutdown, path::Path, thread, time::Duration};
 
 use anyhow::{Result, ensure};
-use observer_user::live::{
-    client::Client,
-    message::{Message, ROWS, Request, Snapshot},
+use observer_user::{
+    live::{
+        client::Client,
+        message::{Message, ROWS, Request, Snapshot},
+    },
+    top::FIRST_ROWS,
 };
 
 use super::{Figure, Report, crowd::Crowd, daemon::busy::during, ends::Verb, figure::Reach};
@@ -18,7 +21,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const SECONDS: usize = 7;
 /// Of what a viewer asks for: what it is, rows, and where the daemon's time for it is to be.
 const VIEWERS: [(&str, usize, Option<f64>); 2] = [
-    ("a viewer at 1 Hz, as `top` begins", 500, Some(1.0)),
+    ("a viewer at 1 Hz, as `top` begins", FIRST_ROWS, Some(1.0)),
     ("a viewer of all rows at 1 Hz", ROWS, None),
 ];
 

@@ -1,7 +1,6 @@
 //! `pxe-observer top` in a real terminal.
 
 use std::{
-    fs,
     io::Read as _,
     net::{Ipv4Addr, SocketAddr},
     path::Path,
@@ -14,7 +13,7 @@ use tests::{
     netns::Netns,
     nginx::Nginx,
     observer::{self, Observer},
-    require_root,
+    process, require_root,
     tmux::Tmux,
 };
 
@@ -52,9 +51,11 @@ pub(crate) fn is_given_back(tmux: &Tmux) {
 /// What the terminal's shell runs.
 pub(crate) fn child(tmux: &Tmux) -> Pid {
     let shell = tmux.says("#{pane_pid}").expect("said");
-    let children = fs::read_to_string(format!("/proc/{shell}/task/{shell}/children"));
-    let child = children.expect("its children").trim().parse().expect("one");
-    Pid::from_raw(child).expect("a process")
+    let shell = Pid::from_raw(shell.parse().expect("a number")).expect("a process");
+    *process::children(shell)
+        .expect("children")
+        .first()
+        .expect("one")
 }
 
 #[test]
