@@ -2,6 +2,7 @@
 
 use std::{
     future::Future,
+    io,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     os::unix::net::UnixListener,
     panic::resume_unwind,
@@ -14,7 +15,6 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use tokio::{
     sync::{mpsc, oneshot, watch},
-    task::JoinHandle,
     time::{sleep, timeout},
 };
 
@@ -27,6 +27,7 @@ use crate::{
     kernel::{self, Kernel, Settings},
     live::{self, Ask, Door, Place},
     manager::{self, Manager},
+    observer,
     reload::Reloader,
     signals::{Signals, Stop},
 };
@@ -108,7 +109,7 @@ pub async fn run(
     } = prepared;
     let (_place, viewed) = viewed.unzip();
     // Before anybody's connections take the descriptors.
-    let ring = kernel.ring().context("watch the event ring")?;
+    let thread = observer::Thread::new(&kernel)?;
     announce(&addresses, &settings);
     let status = status(&addresses, &kernel);
     let shared = Shared::default();
@@ -142,7 +143,8 @@ pub async fn run(
     let (observer, named) = assembly::assemble(&config, &settings, kernel, &shared)?;
     let (stop_observing, stop_asked) = watch::channel(false);
     let stop_observing_at = wedged_or(said(stop_asked), wedge_after);
-    let observer = tokio::spawn(observer.run(ring, asked, asks, reloaded, stop_observing_at));
+    let observed =
+        thread.start(|ring| observer.run(ring, asked, asks, reloaded, stop_observing_at))?;
     manager.ready(status);
     // A reload that was asked for meanwhile is told of behind that.
     tokio::spawn(reloader.run(hangups));
@@ -156,7 +158,7 @@ pub async fn run(
         }
         stop_observing.send_replace(true);
     };
-    let observed = until_stopped(observer, ended).await;
+    let observed = until_stopped(observed, ended).await;
     if timeout(LAST_NAMES, named).await.is_err() {
         tracing::debug!("the last ports are not named");
     }
@@ -186,20 +188,20 @@ async fn wedged_or(stop: impl Future<Output = ()>, seconds: Option<u64>) {
 
 /// The observer's end: by itself, which is an error, or in the time that it has after `stop`.
 async fn until_stopped(
-    mut observer: JoinHandle<std::io::Result<()>>,
+    mut observed: oneshot::Receiver<io::Result<()>>,
     stop: impl Future<Output = ()>,
 ) -> Result<()> {
     let observed = tokio::select! {
-        observed = &mut observer => observed,
+        observed = &mut observed => observed,
         () = stop => tokio::select! {
-            observed = observer => observed,
+            observed = observed => observed,
             () = sleep(LAST_DRAIN) => {
                 bail!("events were not being drained: stopped without a last drain")
             }
         },
     };
     observed
-        .context("the observer task panicked")?
+        .context("the observer panicked")?
         .context("watch the event ring")
 }
 

@@ -1,12 +1,12 @@
 //! An observer in the process of its only viewer: it serves no metrics, has no socket, and is gone
 //! with that process.
 
-use std::{future::pending, os::unix::net::UnixStream, panic::resume_unwind, thread};
+use std::{os::unix::net::UnixStream, panic::resume_unwind, thread};
 
 use anyhow::{Context as _, Result};
 use tokio::{
     runtime::{Builder, Runtime},
-    sync::{mpsc, watch},
+    sync::{mpsc, oneshot, watch},
 };
 
 use crate::{
@@ -15,13 +15,16 @@ use crate::{
     confine::confine,
     kernel::{self, Kernel},
     live::{self, Door, client::Way},
+    observer,
 };
 
 /// It observes as long as there is this value.
 pub struct Inside {
     way: Way,
-    /// There, until it is dropped.
+    /// Who serves the viewer; there, until it is dropped.
     runtime: Option<Runtime>,
+    /// The observer ends once this is dropped.
+    _stop: oneshot::Sender<()>,
 }
 
 impl Inside {
@@ -38,13 +41,14 @@ impl Inside {
             .build()
             .context("start the runtime")?;
         let (streams, viewers) = mpsc::channel(live::VIEWERS);
-        {
+        let stop = {
             let _entered = runtime.enter();
-            begin(config, &settings, kernel, viewers)?;
-        }
+            begin(config, &settings, kernel, viewers)?
+        };
         Ok(Self {
             way: Way::Inside(streams),
             runtime: Some(runtime),
+            _stop: stop,
         })
     }
 
@@ -68,8 +72,8 @@ fn begin(
     settings: &kernel::Settings,
     kernel: Kernel,
     viewers: mpsc::Receiver<UnixStream>,
-) -> Result<()> {
-    let ring = kernel.ring().context("watch the event ring")?;
+) -> Result<oneshot::Sender<()>> {
+    let thread = observer::Thread::new(&kernel)?;
     let shared = Shared::default();
     let (observer, _) = assembly::assemble(config, settings, kernel, &shared)?;
     let (asks, asked) = mpsc::channel(live::VIEWERS);
@@ -81,10 +85,13 @@ fn begin(
     tokio::spawn(live::serve(door, asks, viewers, errors, ended));
     // Nobody scrapes it or has it reload.
     let ((_, scrapes), (_, reloads)) = (mpsc::channel(1), mpsc::channel(1));
-    tokio::spawn(async move {
+    let (stop, stopped) = oneshot::channel();
+    // Nobody says it: who would is gone then.
+    let stopped = async { drop(stopped.await) };
+    thread.start(|ring| async move {
         // Dropped with it, however it ends: then viewers are let go.
         let _observing = observing;
-        observer.run(ring, scrapes, asked, reloads, pending()).await
-    });
-    Ok(())
+        observer.run(ring, scrapes, asked, reloads, stopped).await
+    })?;
+    Ok(stop)
 }

@@ -51,9 +51,9 @@ fn main() -> ExitCode {
 
 fn run(args: RunArgs) -> Result<ExitCode> {
     // It has no thread but this one, which is to be confined.
-    let starting = runtime::Builder::new_current_thread().enable_all().build();
-    let starting = starting.context("start the first runtime")?;
-    let mut signals = starting.block_on(async { Signals::handle() })?;
+    let runtime = runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.context("start the runtime")?;
+    let mut signals = runtime.block_on(async { Signals::handle() })?;
     let config = match Config::from_args(&args) {
         Ok(config) => config,
         Err(error) => {
@@ -62,17 +62,10 @@ fn run(args: RunArgs) -> Result<ExitCode> {
         }
     };
     log_to_stderr(config.log_level);
-    let prepared = starting.block_on(daemon::prepare(&config, &mut signals.stop))?;
+    let prepared = runtime.block_on(daemon::prepare(&config, &mut signals.stop))?;
     let Some(prepared) = prepared else {
         return Ok(ExitCode::SUCCESS);
     };
-    drop(starting);
-    // Two threads: one may encode a scrape while the other drains the ring.
-    let runtime = runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .context("start the runtime")?;
     let ended = runtime.block_on(daemon::run(args, config, prepared, signals));
     // Who reads procfs at length, or does not come back, is not waited for.
     runtime.shutdown_background();

@@ -1,10 +1,11 @@
-//! The one task that owns the state: drains the ring, tracks, records.
+//! The one task, on a thread of its own, that owns the state: drains the ring, tracks, records.
 
 mod ledger;
 mod pace;
 mod report;
 mod servers;
 mod starvation;
+mod thread;
 mod views;
 
 use std::{
@@ -21,7 +22,7 @@ use self::{
     ledger::Ledger,
     pace::{Pace, every, skipped},
 };
-pub use self::{servers::Servers, views::Views};
+pub use self::{servers::Servers, thread::Thread, views::Views};
 use crate::{
     clock::{monotonic_ns, unix},
     errors::Errors,

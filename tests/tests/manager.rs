@@ -16,6 +16,8 @@ use tests::{
 
 /// What a manager gives the daemon between two signs of life.
 const WATCHDOG: Duration = Duration::from_secs(2);
+/// How long events may go undrained before that is a fault.
+const STALE: Duration = Duration::from_secs(5);
 
 fn command(manager: &Manager, watchdog: Option<Duration>, arguments: &[&str]) -> Command {
     let mut command = Command::new(observer::binary());
@@ -82,8 +84,18 @@ fn it_pings_the_watchdog_until_the_drain_loop_stands_still() {
     let next = || manager.next(WATCHDOG).expect("a message");
     let pings = (0..50).map_while(|_| next()).count();
     assert!(pings < 50, "it is said to be alive for ever");
-    let health = client::get(observer.address(), "/livez").expect("it still serves");
-    assert!(health.starts_with("HTTP/1.1 200 OK\r\n"), "{health}");
+    let silent = manager.next(STALE).expect("no message");
+    assert!(silent.is_none(), "{silent:?}");
+    for (path, status) in [
+        ("/livez", "200 OK"),
+        ("/healthz", "503 Service Unavailable"),
+    ] {
+        let health = client::get(observer.address(), path).expect("it still serves");
+        assert!(
+            health.starts_with(&format!("HTTP/1.1 {status}\r\n")),
+            "{health}"
+        );
+    }
     let (_, status, log) = observer.stop().expect("it ends nevertheless");
     assert_eq!(status.code(), Some(1), "{log}");
     assert!(log.contains("stopped without a last drain"), "{log}");
