@@ -3,6 +3,7 @@
 //! Invariant: nothing is pinned, and everything attached hangs on a file descriptor of this
 //! process, so nothing outlives it however it dies.
 
+mod at_once;
 mod btf;
 mod cgroup;
 mod maps;
@@ -17,7 +18,6 @@ mod version;
 use std::{
     io,
     os::fd::{AsFd as _, OwnedFd},
-    panic::resume_unwind,
     thread,
 };
 
@@ -47,8 +47,8 @@ use tokio::io::{Interest, unix::AsyncFd};
 use crate::model::table::Table;
 
 pub use self::cgroup::root as root_cgroup;
-use self::maps::Maps;
 pub use self::preflight::{check as preflight, grant, missing as missing_capabilities};
+use self::{at_once::both, maps::Maps};
 pub use self::{
     probes::{Hook, Probe},
     runs::ProbeRuns,
@@ -122,12 +122,7 @@ impl Kernel {
     fn try_attach(settings: &Settings) -> Result<Self> {
         memory::give_back_what_is_freed();
         // Each reads the kernel's types.
-        let (types, mut loader) = thread::scope(|scope| {
-            let types = scope.spawn(btf::KernelTypes::read);
-            let loader = EbpfLoader::new();
-            let types = types.join();
-            (types.unwrap_or_else(|panic| resume_unwind(panic)), loader)
-        });
+        let (types, mut loader) = both(btf::KernelTypes::read, EbpfLoader::new);
         let records = tracefs::tcp_event_layout();
         let learn_ports = u8::from(settings.learn_ports);
         loader.override_global("LEARN_PORTS", &learn_ports, true);

@@ -1,6 +1,6 @@
 //! Which hooks there are, which of them we cannot do without, and how each attaches.
 
-use std::{collections::HashMap, fmt, os::fd::AsFd, panic::resume_unwind, thread};
+use std::{collections::HashMap, fmt, os::fd::AsFd};
 
 use anyhow::{Context as _, Result, anyhow};
 use aya::{
@@ -11,7 +11,7 @@ use aya::{
     },
 };
 
-use super::{btf::KernelTypes, refusal::brief, tracefs::TcpEvent};
+use super::{at_once::both, btf::KernelTypes, refusal::brief, tracefs::TcpEvent};
 
 /// A hook, as metrics name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -175,24 +175,20 @@ fn packet_hooks(programs: &mut Ebpf, cgroup: &impl AsFd) -> Result<Vec<Probe>> {
     Ok(probes)
 }
 
-/// The verifier walks both at once: it takes most of the time until we observe.
+/// The verifier walks both at once, if it may: it takes most of the time until we observe.
 fn load_packet_hooks(programs: &mut Ebpf, kind: usize) -> Result<()> {
     let mut programs: HashMap<&str, &mut Program> = programs.programs_mut().collect();
     let mut packet_program = |name| -> Result<&mut CgroupSkb> {
         let program = programs.remove(name);
         Ok(program.with_context(|| missing(name))?.try_into()?)
     };
-    let mut loads = Vec::new();
-    for (hook, names, _) in PACKET_HOOKS {
-        loads.push((hook, packet_program(names[kind])?));
-    }
-    thread::scope(|scope| {
-        let load = |(hook, program)| scope.spawn(move || load_packet_hook(hook, program));
-        let threads: Vec<_> = loads.into_iter().map(load).collect();
-        threads
-            .into_iter()
-            .try_for_each(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)))
-    })
+    let [(ingress, names, _), (egress, others, _)] = PACKET_HOOKS;
+    let (one, other) = (packet_program(names[kind])?, packet_program(others[kind])?);
+    let (one, other) = both(
+        || load_packet_hook(ingress, one),
+        || load_packet_hook(egress, other),
+    );
+    one.and(other)
 }
 
 fn load_packet_hook(hook: Hook, program: &mut CgroupSkb) -> Result<()> {

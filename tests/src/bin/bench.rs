@@ -22,8 +22,6 @@ struct Args {
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Name {
-    /// What clients notice while the daemon comes and goes
-    Attach,
     /// What the daemon's process takes
     Daemon,
     /// A process of the traffic of others, told what to do on standard input
@@ -35,6 +33,8 @@ enum Name {
     Kernel,
     /// Costs by how much there is, and what is lost past the limits
     Scale,
+    /// What clients notice while the daemon comes and goes, stands still, or has full tables
+    Trouble,
     /// Nanoseconds of the consumer of events
     User,
     /// What a viewer of much that is in flight costs the daemon
@@ -50,7 +50,7 @@ fn main() -> Result<()> {
         Name::Viewers,
         Name::Scale,
         Name::Harm,
-        Name::Attach,
+        Name::Trouble,
     ];
     let names = if args.names.is_empty() {
         all.to_vec()
@@ -60,12 +60,12 @@ fn main() -> Result<()> {
     let mut reports = Vec::new();
     for name in names {
         let taken = match name {
-            Name::Attach => bench::harm::attach(args.rounds)?,
             Name::Daemon => vec![bench::daemon::run(args.rounds)?],
             Name::Ends => return bench::ends::serve(),
             Name::Harm => bench::harm::run(args.rounds)?,
             Name::Kernel => vec![bench::kernel::run(args.rounds)?],
             Name::Scale => vec![bench::scale::run(args.rounds)?],
+            Name::Trouble => bench::harm::trouble(args.rounds)?,
             Name::User => vec![bench::user::run(args.rounds)?],
             Name::Viewers => vec![bench::viewers::run(args.rounds)?],
         };

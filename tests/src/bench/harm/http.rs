@@ -23,12 +23,14 @@ use crate::{
 pub(super) const PORT: u16 = 18_400;
 const SERVER: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, PORT);
 const SMALL: &str = "/boot/script";
+const PART: &str = "/images/part.img";
+const PART_BYTES: usize = 8 << 20;
 const LARGE: &str = "/images/large.img";
 const LARGE_BYTES: usize = 256 << 20;
 /// As many as wait for the server at any time.
 const THREADS: usize = 2;
 const NEW_CONNECTIONS: usize = 5_000;
-const PACED_REQUESTS: u32 = 1_000;
+const PACED_REQUESTS: u32 = 3_000;
 const PACED_CONNECTIONS: u32 = 10;
 /// 10,000 a second.
 const PACED_INTERVAL: Duration = Duration::from_micros(100);
@@ -41,7 +43,7 @@ pub(super) struct Http<'a> {
 
 impl<'a> Http<'a> {
     pub(super) fn start(netns: &'a Netns) -> Result<Self> {
-        let files = [(SMALL, 1_024), (LARGE, LARGE_BYTES)];
+        let files = [(SMALL, 1_024), (PART, PART_BYTES), (LARGE, LARGE_BYTES)];
         let nginx = Nginx::start(netns, PORT, &files)?;
         Ok(Self { netns, nginx })
     }
@@ -51,7 +53,26 @@ impl<'a> Http<'a> {
         self.nginx.stop().map(drop)
     }
 
+    /// Many answers, each timed.
+    pub(super) fn timed(&self) -> Vec<Work<'_>> {
+        let mut works = self.small();
+        works.push(Work {
+            title: "harm: nginx, 8 MiB by sendfile, 4 connections kept, as much as it can",
+            run: Box::new(|| self.parts()),
+        });
+        works
+    }
+
     pub(super) fn works(&self) -> Vec<Work<'_>> {
+        let mut works = self.small();
+        works.push(Work {
+            title: "harm: nginx, 256 MiB by sendfile",
+            run: Box::new(|| self.bulk()),
+        });
+        works
+    }
+
+    fn small(&self) -> Vec<Work<'_>> {
         vec![
             Work {
                 title: "harm: nginx, 1 KiB, 32 connections kept, as much as it can",
@@ -65,20 +86,25 @@ impl<'a> Http<'a> {
                 title: "harm: nginx, 1 KiB, a connection each, as much as it can",
                 run: Box::new(|| self.connections()),
             },
-            Work {
-                title: "harm: nginx, 256 MiB by sendfile",
-                run: Box::new(|| self.bulk()),
-            },
         ]
     }
 
     fn kept(&self) -> Result<Vec<Told>> {
+        self.load(SMALL, 16, 2_500)
+    }
+
+    fn parts(&self) -> Result<Vec<Told>> {
+        self.load(PART, 2, 300)
+    }
+
+    /// Of each thread.
+    fn load(&self, path: &str, connections: usize, rounds: usize) -> Result<Vec<Told>> {
         let load = Load {
             server: SERVER.into(),
-            path: SMALL,
+            path,
             threads: THREADS,
-            connections: 16,
-            rounds: 2_500,
+            connections,
+            rounds,
         };
         let (served, cpu) = self.watch(|| load.run(self.netns))?;
         Ok(told(&served, cpu).to_vec())
@@ -129,22 +155,13 @@ impl<'a> Http<'a> {
 }
 
 fn told(served: &Served, cpu: Duration) -> [Told; 5] {
-    let latency = |name, part| Told {
-        name,
+    let cpu = Told {
+        name: "the server's CPU, a request",
         unit: "us",
-        value: served.latencies.quantile(part),
+        value: cpu.as_secs_f64() * 1e6 / served.latencies.answers() as f64,
     };
-    [
-        Told::rate(served.rate, "1/s"),
-        latency("latency, p50", 0.5),
-        latency("latency, p99", 0.99),
-        latency("latency, p99.9", 0.999),
-        Told {
-            name: "the server's CPU, a request",
-            unit: "us",
-            value: cpu.as_secs_f64() * 1e6 / served.latencies.answers() as f64,
-        },
-    ]
+    let [rate, p50, p99, p999] = Told::served(served);
+    [rate, p50, p99, p999, cpu]
 }
 
 /// Head included.

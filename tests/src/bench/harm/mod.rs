@@ -25,6 +25,28 @@ use crate::netns::Netns;
 
 /// Measures in so many rounds; a report for each work.
 pub fn run(rounds: usize) -> Result<Vec<Report>> {
+    watched(rounds, &Rival::WATCHERS, |http, tftp, netns| {
+        let mut works = http.works();
+        works.extend(tftp.works());
+        works.extend(unrelated::works(netns));
+        works
+    })
+}
+
+/// What clients notice of an observer that comes and goes, stands still, or has no room.
+pub fn trouble(rounds: usize) -> Result<Vec<Report>> {
+    watched(rounds, &Rival::TROUBLES, |http, tftp, _| {
+        let mut works = http.timed();
+        works.push(tftp.timed());
+        works
+    })
+}
+
+fn watched(
+    rounds: usize,
+    rivals: &[Rival],
+    works: impl for<'a> Fn(&'a Http<'_>, &'a Tftp<'_>, &'a Netns) -> Vec<Work<'a>>,
+) -> Result<Vec<Report>> {
     let netns = Netns::new("harm")?;
     let http = Http::start(&netns)?;
     let tftp = Tftp::start(&netns)?;
@@ -32,33 +54,10 @@ pub fn run(rounds: usize) -> Result<Vec<Report>> {
         http: http::PORT,
         tftp: tftp.ports(),
     };
-    let mut works = http.works();
-    works.extend(tftp.works());
-    works.extend(unrelated::works(&netns));
-    let reports: Result<_> = works
+    let reports: Result<_> = works(&http, &tftp, &netns)
         .iter()
-        .map(|work| compare(&netns, ports, work, &Rival::WATCHERS, rounds))
+        .map(|work| compare(&netns, ports, work, rivals, rounds))
         .collect();
-    drop(works);
-    http.stop()?;
-    reports
-}
-
-/// What clients of a web server notice while the observer attaches and detaches.
-pub fn attach(rounds: usize) -> Result<Vec<Report>> {
-    let netns = Netns::new("attach")?;
-    let http = Http::start(&netns)?;
-    let ports = Ports {
-        http: http::PORT,
-        // Nobody serves there.
-        tftp: [18_498, 18_499],
-    };
-    let works = http.works();
-    let reports: Result<_> = works
-        .iter()
-        .map(|work| compare(&netns, ports, work, &[Rival::Restarts], rounds))
-        .collect();
-    drop(works);
     http.stop()?;
     reports
 }

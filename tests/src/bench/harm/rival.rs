@@ -11,6 +11,7 @@ use std::{
 };
 
 use anyhow::Result;
+use rustix::process::Signal;
 
 use super::capturing::Capturing;
 use crate::{netns::Netns, observer::Observer};
@@ -21,6 +22,10 @@ pub(super) enum Rival {
     Us,
     /// We come and go, again and again.
     Restarts,
+    /// We stand still, and the ring fills.
+    Stopped,
+    /// Our tables have room for one connection.
+    Full,
     Tcpdump,
     Tshark,
 }
@@ -36,6 +41,7 @@ pub(super) struct Ports {
 pub(super) enum Running {
     Us(Observer),
     Restarts(Restarts),
+    Stopped(Observer),
     Other(Capturing),
 }
 
@@ -43,11 +49,16 @@ impl Rival {
     /// Those that watch all the time.
     pub(super) const WATCHERS: [Self; 3] = [Self::Us, Self::Tcpdump, Self::Tshark];
 
+    /// We, when not all is well.
+    pub(super) const TROUBLES: [Self; 3] = [Self::Restarts, Self::Stopped, Self::Full];
+
     /// As a row's name.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Us => "with us",
             Self::Restarts => "while we come and go",
+            Self::Stopped => "while we stand still",
+            Self::Full => "with full tables",
             Self::Tcpdump => "beside tcpdump",
             Self::Tshark => "beside tshark",
         }
@@ -56,7 +67,7 @@ impl Rival {
     /// What it counts: what it misses when it does not keep up, or what it did.
     pub(super) fn loses(self) -> &'static str {
         match self {
-            Self::Us => "events lost",
+            Self::Us | Self::Stopped | Self::Full => "events lost",
             Self::Restarts => "starts and stops",
             Self::Tcpdump | Self::Tshark => "packets dropped",
         }
@@ -65,7 +76,13 @@ impl Rival {
     /// Starts it; returns when it watches.
     pub(super) fn start(self, netns: &Netns, ports: Ports) -> Result<Running> {
         let other = match self {
-            Self::Us => return observer(ports).map(Running::Us),
+            Self::Us => return observer(ports, &[]).map(Running::Us),
+            Self::Full => return observer(ports, &["--max-connections", "1"]).map(Running::Us),
+            Self::Stopped => {
+                let observer = observer(ports, &[])?;
+                observer.signal(Signal::STOP)?;
+                return Ok(Running::Stopped(observer));
+            }
             Self::Restarts => return Ok(Running::Restarts(Restarts::start(ports))),
             Self::Tcpdump => Capturing::start(tcpdump(netns, ports), "listening on"),
             Self::Tshark => Capturing::start(tshark(netns, ports), "Capture started"),
@@ -87,7 +104,7 @@ impl Restarts {
         let cycles = thread::spawn(move || {
             let mut cycles = 0;
             while !asked.load(Ordering::Relaxed) {
-                observer(ports)?.stop()?;
+                observer(ports, &[])?.stop()?;
                 cycles += 1;
             }
             Ok(cycles)
@@ -109,21 +126,28 @@ impl Running {
     pub(super) fn stop(self) -> Result<f64> {
         match self {
             Self::Restarts(restarts) => restarts.stop(),
-            Self::Us(observer) => {
-                let scrape = observer.scrape()?;
-                observer.stop()?;
-                Ok(scrape.sum("pxe_observer_events_lost_total", &[]))
+            Self::Stopped(observer) => {
+                observer.signal(Signal::CONT)?;
+                lost(observer)
             }
+            Self::Us(observer) => lost(observer),
             Self::Other(capturing) => Ok(capturing.stop()? as f64),
         }
     }
 }
 
-fn observer(ports: Ports) -> Result<Observer> {
+fn lost(observer: Observer) -> Result<f64> {
+    let scrape = observer.scrape()?;
+    observer.stop()?;
+    Ok(scrape.sum("pxe_observer_events_lost_total", &[]))
+}
+
+fn observer(ports: Ports, args: &[&str]) -> Result<Observer> {
     let http = ports.http.to_string();
     let tftp = ports.tftp.map(|port| port.to_string());
     let tftp = tftp.iter().flat_map(|port| ["--tftp-port", port]);
-    let args: Vec<&str> = ["--http-port", &http].into_iter().chain(tftp).collect();
+    let ports = ["--http-port", &http].into_iter().chain(tftp);
+    let args: Vec<&str> = ports.chain(args.iter().copied()).collect();
     Observer::start(&args)
 }
 

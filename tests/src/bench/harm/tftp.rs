@@ -9,18 +9,30 @@ use std::{
     time::Instant,
 };
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 
 use super::work::{Told, Work};
 use crate::{
     cpu,
+    latency::Latencies,
+    load,
     netns::Netns,
-    tftp::{client::Client, server::Server},
+    tftp::{
+        client::Client,
+        scripted::{Peer, ack, rrq},
+        server::Server,
+    },
 };
 
 const ATFTPD: u16 = 18_469;
 const FILE: &str = "vmlinuz";
 const BYTES: usize = 16 << 20;
+/// A smaller one, and what is read of it.
+const SMALL: (&str, usize) = ("pxelinux.0", 64 << 10);
+const BLKSIZE: usize = 1_468;
+/// At once, and how many each has.
+const CLIENTS: usize = 4;
+const TRANSFERS: usize = 500;
 
 /// Both servers.
 pub(super) struct Tftp<'a> {
@@ -31,7 +43,7 @@ pub(super) struct Tftp<'a> {
 
 impl<'a> Tftp<'a> {
     pub(super) fn start(netns: &'a Netns) -> Result<Self> {
-        let files = [(FILE, BYTES)];
+        let files = [(FILE, BYTES), SMALL];
         Ok(Self {
             netns,
             dnsmasq: on_one_cpu(|| Server::dnsmasq(netns, &files, &[]))?,
@@ -67,6 +79,51 @@ impl<'a> Tftp<'a> {
                 run: Box::new(move || self.fetch(&self.atftpd, atftp(1_468), 4)),
             },
         ]
+    }
+
+    /// Many transfers, each timed.
+    pub(super) fn timed(&self) -> Work<'_> {
+        Work {
+            title: "harm: dnsmasq, 64 KiB, blocks of 1468, 4 clients, one CPU",
+            run: Box::new(|| {
+                let served = on_one_cpu(|| load::serve(self.netns, CLIENTS, |_| self.one_client()));
+                Ok(Told::served(&served?).to_vec())
+            }),
+        }
+    }
+
+    fn one_client(&self) -> Result<Latencies> {
+        let mut latencies = Latencies::new()?;
+        for _ in 0..TRANSFERS {
+            let begun = Instant::now();
+            let taken = self.transfer()?;
+            latencies.record(begun.elapsed());
+            ensure!(taken == SMALL.1, "{taken} of {} bytes", SMALL.1);
+        }
+        Ok(latencies)
+    }
+
+    /// Bytes of it. Nothing is lost on loopback, so nothing is sent again.
+    fn transfer(&self) -> Result<usize> {
+        let server = SocketAddr::from((Ipv4Addr::LOCALHOST, self.dnsmasq.port()));
+        let mut peer = Peer::client(self.netns, server)?;
+        let blksize = BLKSIZE.to_string();
+        peer.send(&rrq(SMALL.0.as_bytes(), "octet", &[("blksize", &blksize)]))?;
+        let mut taken = 0;
+        loop {
+            let message = peer.receive()?;
+            match message.as_slice() {
+                [0, 6, ..] => peer.send(&ack(0))?,
+                [0, 3, high, low, block @ ..] => {
+                    peer.send(&ack(u16::from_be_bytes([*high, *low])))?;
+                    taken += block.len();
+                    if block.len() < BLKSIZE {
+                        return Ok(taken);
+                    }
+                }
+                other => bail!("{}", other.escape_ascii()),
+            }
+        }
     }
 
     fn in_turns(&self, blksize: u32, times: usize) -> Result<Vec<Told>> {

@@ -2,6 +2,8 @@
 
 use anyhow::Result;
 
+use crate::load::Served;
+
 /// Something that is done again and again.
 pub(super) struct Work<'a> {
     /// Of its report.
@@ -29,5 +31,20 @@ impl Told {
             unit,
             value,
         }
+    }
+
+    /// How many a second, and how long they took.
+    pub(super) fn served(served: &Served) -> [Self; 4] {
+        let latency = |name, part| Self {
+            name,
+            unit: "us",
+            value: served.latencies.quantile(part),
+        };
+        [
+            Self::rate(served.rate, "1/s"),
+            latency("latency, p50", 0.5),
+            latency("latency, p99", 0.99),
+            latency("latency, p99.9", 0.999),
+        ]
     }
 }
