@@ -1,7 +1,7 @@
 //! What servers send under an observer that comes and goes, whose ring is too small and whose tables
 //! are full, arrives byte for byte.
 //!
-//! How long it takes beside a control is `cargo xtask bench harm`.
+//! How long it takes beside a control is `cargo xtask bench trouble`.
 
 use std::{
     fs,
