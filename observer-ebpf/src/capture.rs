@@ -1,10 +1,6 @@
 //! Heads go up whole: 512 bytes at first, larger pieces until the blank line, 8 KiB at most.
 
-use core::mem::MaybeUninit;
-
-use aya_ebpf::{
-    bindings::__sk_buff, helpers::generated::bpf_skb_load_bytes, programs::SkBuffContext,
-};
+use aya_ebpf::{helpers::generated::bpf_skb_load_bytes, programs::SkBuffContext};
 use observer_common::{
     conn::Conn,
     flow::Flow,
@@ -14,10 +10,7 @@ use observer_common::{
 use crate::{
     insn::opaque,
     maps::ring::{self, Told},
-    zeroed::zeroed,
 };
-
-const BLANK_LINE: [u8; 4] = *b"\r\n\r\n";
 
 /// Where the bytes to hand over lie: in the packet and in the turn.
 pub(crate) struct Place {
@@ -128,116 +121,4 @@ pub(crate) fn load<const N: usize>(
     // SAFETY: `data` has room for N bytes and `len` is at most that.
     let result = unsafe { bpf_skb_load_bytes(ctx.skb.skb.cast(), at, data.cast(), len as u32) };
     if result == 0 { len as u32 } else { 0 }
-}
-
-/// Where the head ends that begins at `at`: behind its first blank line, 0 if there is none.
-#[inline(always)]
-pub(crate) fn head_end(ctx: &SkBuffContext, at: u32, len: u32) -> u32 {
-    let within = blank_line_within(ctx.skb.skb, at, len);
-    if within == 0 && ends_with_blank_line(ctx, at, len) {
-        len
-    } else {
-        within
-    }
-}
-
-/// The same for where nothing follows a head in its segment but its body: most end with their
-/// segment, which four bytes tell without a search.
-#[inline(always)]
-pub(crate) fn head_end_likely_last(ctx: &SkBuffContext, at: u32, len: u32) -> u32 {
-    if ends_with_blank_line(ctx, at, len) {
-        len
-    } else {
-        blank_line_within(ctx.skb.skb, at, len)
-    }
-}
-
-#[inline(always)]
-fn ends_with_blank_line(ctx: &SkBuffContext, at: u32, len: u32) -> bool {
-    len >= 4 && ctx.load::<[u8; 4]>((at + len - 4) as usize) == Ok(BLANK_LINE)
-}
-
-/// What the search looks at in one go.
-const WINDOW: usize = 64;
-/// Windows overlap, so that no blank line lies in two of them.
-const STEP: u32 = WINDOW as u32 - 4;
-/// How far it searches: behind that a head is found to end only where its segment does.
-const SEARCHED: u32 = 2048;
-
-/// Where the first blank line ends within the `len` bytes at `at`, 0 if it does not; one that
-/// ends with them may be missed.
-///
-/// A global function: the verifier walks it once, not once for every state it is called in
-/// (that was 700,000 instructions). 5.10 takes only the context and numbers as arguments.
-#[inline(never)]
-#[unsafe(no_mangle)]
-extern "C" fn blank_line_within(skb: *mut __sk_buff, at: u32, len: u32) -> u32 {
-    let mut window = MaybeUninit::<[u64; WINDOW / 8]>::uninit();
-    let window = zeroed(&mut window);
-    if len == 0 {
-        return 0;
-    }
-    let (loaded, last) = if len < WINDOW as u32 {
-        (len, 0)
-    } else {
-        (WINDOW as u32, len - WINDOW as u32)
-    };
-    // The same number, of which the verifier sees that it is 1 to WINDOW.
-    let loaded = (opaque(u64::from(loaded) - 1) & (WINDOW as u64 - 1)) + 1;
-    let mut offset = 0;
-    while offset < SEARCHED {
-        let here = if offset < last { offset } else { last };
-        // SAFETY: the window has room for what is loaded.
-        let result = unsafe {
-            bpf_skb_load_bytes(
-                skb.cast(),
-                at + here,
-                (&raw mut *window).cast(),
-                loaded as u32,
-            )
-        };
-        if result != 0 {
-            return 0;
-        }
-        let end = blank_line_end(bytemuck::cast_ref(window));
-        if end != 0 {
-            return here + end;
-        }
-        if here == last {
-            return 0;
-        }
-        offset += STEP;
-    }
-    0
-}
-
-/// Of four bytes in a row one is at a multiple of four: a quarter of them is looked at.
-#[inline(always)]
-fn blank_line_end(bytes: &[u8; WINDOW]) -> u32 {
-    let is = |at: usize| {
-        bytes[at] == b'\r'
-            && bytes[at + 1] == b'\n'
-            && bytes[at + 2] == b'\r'
-            && bytes[at + 3] == b'\n'
-    };
-    let mut at = 3;
-    while at + 4 <= WINDOW {
-        let probe = bytes[at];
-        let begins = if probe == b'\r' && is(at - 2) {
-            at - 2
-        } else if probe == b'\r' && is(at) {
-            at
-        } else if probe == b'\n' && is(at - 3) {
-            at - 3
-        } else if probe == b'\n' && is(at - 1) {
-            at - 1
-        } else {
-            WINDOW
-        };
-        if begins != WINDOW {
-            return begins as u32 + 4;
-        }
-        at += 4;
-    }
-    0
 }

@@ -8,6 +8,7 @@
 
 mod adopt;
 mod answer;
+mod blank_line;
 mod capture;
 mod clock;
 mod close;

@@ -16,6 +16,7 @@ use observer_common::{
 use crate::{
     adopt,
     answer::{self, Answer},
+    blank_line,
     capture::{self, Place},
     clock,
     http::{self, Announces, First},
@@ -210,7 +211,7 @@ fn payload<const PIPELINES: bool>(
                 of_head.len = answer.head;
                 answer.head
             }
-            None => capture::head_end_likely_last(ctx, place.at, place.len),
+            None => blank_line::end_likely_last::<PIPELINES>(ctx, place.at, place.len),
         };
         capture::head(ctx, told, RESPONSE_MORE, conn, flow, &of_head, end);
         if announces == Announces::Interim {

@@ -29,6 +29,7 @@ macro_rules! sources {
 sources! {
     adopt "../../../../observer-ebpf/src/adopt.rs"
     answer "../../../../observer-ebpf/src/answer.rs"
+    blank_line "../../../../observer-ebpf/src/blank_line.rs"
     capture "../../../../observer-ebpf/src/capture.rs"
     clock "../../../../observer-ebpf/src/clock.rs"
     close "../../../../observer-ebpf/src/close.rs"
@@ -54,6 +55,8 @@ sources! {
 }
 
 mod connection;
+#[cfg(test)]
+mod head_ends;
 mod insn;
 mod kernel;
 pub mod traffic;
