@@ -269,7 +269,7 @@ fn payload<const PIPELINES: bool>(
     let mut end = 0;
     if PIPELINES && cookie != NO_SOCKET && First::is_bodiless(flow.word) && flow.ahead == 0 {
         if how == How::Begins {
-            end = blank_line::end::<PIPELINES>(ctx, place.at, place.len);
+            end = blank_line::end::<false>(ctx, place.at, place.len);
         }
         if let Some(under) = more_may_follow(ctx, flow, how, &place, end)
             && pipeline::enter(conn, cookie, under)
@@ -278,7 +278,7 @@ fn payload<const PIPELINES: bool>(
         }
     }
     if end == 0 && flow.wants_head() {
-        end = blank_line::end_likely_last::<PIPELINES>(ctx, place.at, place.len);
+        end = blank_line::end_likely_last::<false>(ctx, place.at, place.len);
     }
     hand_over(ctx, conn, flow, told, segment, place, end);
     Some(())

@@ -59,7 +59,7 @@ pub(crate) fn run() -> Result<()> {
         ..KernelsRequest::default()
     })?;
     let observer = binaries.join("pxe-observer");
-    for kernel in kernels::defaults()? {
+    for kernel in kernels::ends()? {
         let mut service = Command::new("tests/systemd/run.sh");
         sh::run(service.arg(kernel).arg(&observer))?;
     }

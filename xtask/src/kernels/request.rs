@@ -8,7 +8,7 @@ const TIMEOUT_SECONDS: u64 = 180;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Kernels: version prefixes (5.10), full versions or `newest` [default: 5.10 newest]
+    /// Kernels: version prefixes (5.10), full versions or `newest` [default: 5.10 6.1 newest]
     #[arg(value_name = "VERSION")]
     versions: Vec<String>,
     /// Put this file beside the program, in /test (repeatable)
