@@ -14,8 +14,9 @@ use crate::kernel::Kernel;
 
 /// Not started; it has the descriptors that it will need.
 pub struct Thread {
-    runtime: Runtime,
+    /// First: it leaves the runtime.
     ring: AsyncFd<OwnedFd>,
+    runtime: Runtime,
 }
 
 impl Thread {
