@@ -18,8 +18,8 @@ const SEARCHED: u32 = 2048;
 
 /// Where the head ends that begins at `at`, 0 if it does not within `len` bytes.
 #[inline(always)]
-pub(crate) fn end<const LOOPS: bool>(ctx: &SkBuffContext, at: u32, len: u32) -> u32 {
-    let within = within::<LOOPS>(ctx, at, len);
+pub(crate) fn end(ctx: &SkBuffContext, at: u32, len: u32) -> u32 {
+    let within = search(ctx.skb.skb, at, len);
     if within == 0 && is_last(ctx, at, len) {
         len
     } else {
@@ -33,8 +33,10 @@ pub(crate) fn end<const LOOPS: bool>(ctx: &SkBuffContext, at: u32, len: u32) -> 
 pub(crate) fn end_likely_last<const LOOPS: bool>(ctx: &SkBuffContext, at: u32, len: u32) -> u32 {
     if is_last(ctx, at, len) {
         len
+    } else if LOOPS {
+        search_in_loop(ctx.skb.skb, at, len)
     } else {
-        within::<LOOPS>(ctx, at, len)
+        search(ctx.skb.skb, at, len)
     }
 }
 
@@ -43,19 +45,11 @@ fn is_last(ctx: &SkBuffContext, at: u32, len: u32) -> bool {
     len >= 4 && ctx.load::<[u8; 4]>((at + len - 4) as usize) == Ok(BLANK_LINE)
 }
 
-/// Where the first blank line ends within the `len` bytes at `at`, 0 if it does not; one that
-/// ends with them may be missed.
-#[inline(always)]
-fn within<const LOOPS: bool>(ctx: &SkBuffContext, at: u32, len: u32) -> u32 {
-    if LOOPS {
-        search_in_loop(ctx.skb.skb, at, len)
-    } else {
-        search(ctx.skb.skb, at, len)
-    }
-}
-
 type Window = [u32; WORDS];
 
+/// Where the first blank line ends within the `len` bytes at `at`, 0 if it does not; one that
+/// ends with them may be missed.
+///
 /// A global function: the verifier walks it once, not once for every state it is called in (that was
 /// 700,000 instructions). 5.10 takes only the context and numbers as arguments.
 #[inline(never)]

@@ -269,7 +269,7 @@ fn payload<const PIPELINES: bool>(
     let mut end = 0;
     if PIPELINES && cookie != NO_SOCKET && First::is_bodiless(flow.word) && flow.ahead == 0 {
         if how == How::Begins {
-            end = blank_line::end::<false>(ctx, place.at, place.len);
+            end = blank_line::end(ctx, place.at, place.len);
         }
         if let Some(under) = more_may_follow(ctx, flow, how, &place, end)
             && pipeline::enter(conn, cookie, under)
